@@ -148,12 +148,13 @@ struct Prefix {
         if (rest == 0) {
             return true;
         }
-        const unsigned difference = unsigned{address.bytes[whole]} ^ unsigned{other.bytes[whole]};
+        const unsigned difference =
+            unsigned{address.bytes[whole]} ^ unsigned { other.bytes[whole] };
         return difference >> (8U - rest) == 0;
     }
 
-    /// The address with every host bit set: the directed broadcast of an IPv4 subnet. Prefixes of 31
-    /// and 32 bits have none (RFC 3021); what is returned for them is a host's address.
+    /// The address with every host bit set: the directed broadcast of an IPv4 subnet. Prefixes of
+    /// 31 and 32 bits have none (RFC 3021); what is returned for them is a host's address.
     [[nodiscard]] constexpr Addr last() const {
         Addr result = address;
         for (std::size_t i = 0; i < result.bytes.size(); ++i) {

@@ -7,7 +7,7 @@
 namespace millrace::wire {
 
 /// Why a packet was dropped; `none` when it was not. The reasons are listed in wire/drop.def.
-enum class [[nodiscard]] Drop : std::uint8_t {
+enum class [[nodiscard]] Drop : std::uint8_t{
     none = 0,
 #define MILLRACE_DROP(name, text) name,
 #include "wire/drop.def"

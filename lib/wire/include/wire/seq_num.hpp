@@ -4,9 +4,9 @@
 
 namespace millrace::wire {
 
-/// A sequence number: a point on the circle of 2^32 (RFC 9293 §3.4). Of two points less than half the
-/// circle apart, one is earlier. Two points exactly 2^31 apart (the antipode) have no order: all four
-/// comparisons are false, so a check that wants a number inside an interval refuses it.
+/// A sequence number: a point on the circle of 2^32 (RFC 9293 §3.4). Of two points less than half
+/// the circle apart, one is earlier. Two points exactly 2^31 apart (the antipode) have no order:
+/// all four comparisons are false, so a check that wants a number inside an interval refuses it.
 ///
 /// There is no `<=>` on purpose: the relation is not transitive, so these do not sort.
 class SeqNum {

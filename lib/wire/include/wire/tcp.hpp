@@ -66,17 +66,18 @@ struct SackBlock {
 /// The options of one segment. A value means something only where its `has_` is true (SACK blocks:
 /// the first `sack_count`); after parsing, the others hold what they held before.
 struct TcpOptions {
-    bool has_mss = false;
-    bool has_window_scale = false;
-    bool sack_permitted = false;
-    bool has_timestamps = false;
-    bool has_user_timeout = false;
-    bool has_fast_open = false;
+    // One byte of bits, so that "none of these" is one comparison.
+    bool has_mss : 1 = false;
+    bool has_window_scale : 1 = false;
+    bool sack_permitted : 1 = false;
+    bool has_timestamps : 1 = false;
+    bool has_user_timeout : 1 = false;
+    bool has_fast_open : 1 = false;
     std::uint8_t sack_count = 0;
 
-    std::uint8_t window_scale = 0;    ///< Shift count as it was sent; RFC 7323 §2.3 uses at most 14.
-    std::uint16_t mss = 0;            ///< Bytes.
-    std::uint32_t ts_val = 0;         ///< RFC 7323 §3.2.
+    std::uint8_t window_scale = 0; ///< Shift count as it was sent; RFC 7323 §2.3 uses at most 14.
+    std::uint16_t mss = 0;         ///< Bytes.
+    std::uint32_t ts_val = 0;      ///< RFC 7323 §3.2.
     std::uint32_t ts_ecr = 0;
     std::uint32_t user_timeout_s = 0; ///< RFC 5482.
     std::array<SackBlock, 4> sack{};
@@ -106,19 +107,133 @@ struct TcpSegment {
     }
 };
 
-/// Reads the segment that fills `bytes`: TCP header to the end of the IP payload, whose checksum has
-/// been or will be verified elsewhere. The result points into `bytes`. Returns `tcp_too_short`,
-/// `tcp_bad_offset`, `tcp_bad_flags` (SYN with FIN or RST; none of SYN, ACK, FIN, RST) or
-/// `tcp_bad_options`; then `out` means nothing. Unknown options are skipped (RFC 9293 MUST-6).
-Drop parse_tcp(std::span<const std::byte> bytes, TcpSegment& out);
+/// True for flags that no honest peer sends: SYN with FIN or RST; none of SYN, ACK, FIN and RST.
+[[nodiscard]] constexpr bool tcp_flags_contradict(std::uint8_t flags) {
+    using namespace tcp_flag;
+    const bool syn_and_end = (flags & syn) != 0 && (flags & (fin | rst)) != 0;
+    return syn_and_end || (flags & (syn | ack | fin | rst)) == 0;
+}
+
+/// Reads the options that fill `bytes`, up to 40. Returns `tcp_bad_options` for a length of 0 or 1,
+/// one that overruns, or one that is wrong for a known kind; then `out` means nothing. Unknown
+/// kinds, and a Fast Open cookie of a wrong length (RFC 7413 §4.1.1), are skipped.
+inline Drop parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& out);
+
+/// Reads the segment that fills `bytes`: TCP header to the end of the IP payload, whose checksum
+/// has been or will be verified elsewhere. The result points into `bytes`. Returns `tcp_too_short`,
+/// `tcp_bad_offset`, `tcp_bad_flags` or `tcp_bad_options`; then `out` means nothing.
+inline Drop parse_tcp(std::span<const std::byte> bytes, TcpSegment& out);
 
 /// Bytes that `write_tcp` will use for these options, padding included: a multiple of four, at most
 /// 40. What does not fit any more is left out, in this order: user timeout, Fast Open, SACK blocks
 /// from the last.
-[[nodiscard]] std::size_t tcp_options_length(const TcpOptions& options);
+[[nodiscard]] inline std::size_t tcp_options_length(const TcpOptions& options);
 
 /// Writes the header with its options at `out`, which has room for 20 + `tcp_options_length`, and
 /// returns its length. The checksum is zero and the payload is not written: see wire/checksum.hpp.
-std::size_t write_tcp(std::byte* out, const TcpSegment& segment);
+inline std::size_t write_tcp(std::byte* out, const TcpSegment& segment);
+
+namespace detail {
+
+/// NOP, NOP, timestamps of ten bytes: what nearly every segment after the SYN begins its options
+/// with (RFC 7323 appendix A).
+inline constexpr std::array<std::uint8_t, 4> tcp_timestamps_lead{tcp_option::nop, tcp_option::nop,
+                                                                 tcp_option::timestamps, 10};
+inline constexpr std::size_t tcp_timestamps_bytes = 12;
+
+/// `TcpOptions` without anything but, perhaps, timestamps.
+[[nodiscard]] inline bool only_timestamps(const TcpOptions& options) {
+    return !options.has_mss && !options.has_window_scale && !options.sack_permitted &&
+           !options.has_user_timeout && !options.has_fast_open && options.sack_count == 0;
+}
+
+inline void write_tcp_timestamps(std::byte* out, const TcpOptions& options) {
+    const BigEndian<std::uint32_t> ts_val{options.ts_val};
+    const BigEndian<std::uint32_t> ts_ecr{options.ts_ecr};
+    std::memcpy(out, tcp_timestamps_lead.data(), 4);
+    std::memcpy(out + 4, &ts_val, 4);
+    std::memcpy(out + 8, &ts_ecr, 4);
+}
+
+/// Any options at all; nothing has been read into `out` that these do not add to.
+Drop parse_tcp_options_general(std::span<const std::byte> bytes, TcpOptions& out);
+std::size_t tcp_options_length_general(const TcpOptions& options);
+std::size_t write_tcp_options_general(std::byte* out, const TcpOptions& options);
+
+} // namespace detail
+
+inline Drop parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& out) {
+    out.has_mss = out.has_window_scale = out.sack_permitted = false;
+    out.has_timestamps = out.has_user_timeout = out.has_fast_open = false;
+    out.sack_count = 0;
+    if (bytes.empty()) {
+        return Drop::none;
+    }
+    if (bytes.size() >= detail::tcp_timestamps_bytes &&
+        std::memcmp(bytes.data(), detail::tcp_timestamps_lead.data(), 4) == 0) {
+        out.has_timestamps = true;
+        out.ts_val = header_at<BigEndian<std::uint32_t>>(bytes.data() + 4);
+        out.ts_ecr = header_at<BigEndian<std::uint32_t>>(bytes.data() + 8);
+        bytes = bytes.subspan(detail::tcp_timestamps_bytes);
+        if (bytes.empty()) {
+            return Drop::none;
+        }
+    }
+    return detail::parse_tcp_options_general(bytes, out);
+}
+
+inline Drop parse_tcp(std::span<const std::byte> bytes, TcpSegment& out) {
+    if (bytes.size() < tcp_header_bytes_min) [[unlikely]] {
+        return Drop::tcp_too_short;
+    }
+    const auto& header = header_at<TcpHeader>(bytes.data());
+    const std::size_t header_bytes = std::size_t{header.data_offset} / 16 * 4;
+    if (header_bytes < tcp_header_bytes_min || header_bytes > bytes.size()) [[unlikely]] {
+        return Drop::tcp_bad_offset;
+    }
+    if (tcp_flags_contradict(header.flags)) [[unlikely]] {
+        return Drop::tcp_bad_flags;
+    }
+    out.source_port = header.source_port;
+    out.destination_port = header.destination_port;
+    out.seq = SeqNum{header.seq};
+    out.ack = SeqNum{header.ack};
+    out.flags = header.flags;
+    out.window = header.window;
+    out.urgent_pointer = header.urgent_pointer;
+    out.payload = bytes.subspan(header_bytes);
+    return parse_tcp_options(
+        bytes.subspan(tcp_header_bytes_min, header_bytes - tcp_header_bytes_min), out.options);
+}
+
+inline std::size_t tcp_options_length(const TcpOptions& options) {
+    if (detail::only_timestamps(options)) {
+        return options.has_timestamps ? detail::tcp_timestamps_bytes : 0;
+    }
+    return detail::tcp_options_length_general(options);
+}
+
+inline std::size_t write_tcp(std::byte* out, const TcpSegment& segment) {
+    std::byte* const options = out + tcp_header_bytes_min;
+    std::size_t length = tcp_header_bytes_min;
+    if (!detail::only_timestamps(segment.options)) {
+        length += detail::write_tcp_options_general(options, segment.options);
+    } else if (segment.options.has_timestamps) {
+        detail::write_tcp_timestamps(options, segment.options);
+        length += detail::tcp_timestamps_bytes;
+    }
+    header_at<TcpHeader>(out) = {
+        .source_port = segment.source_port,
+        .destination_port = segment.destination_port,
+        .seq = segment.seq.value(),
+        .ack = segment.ack.value(),
+        .data_offset = static_cast<std::uint8_t>(length / 4 * 16),
+        .flags = segment.flags,
+        .window = segment.window,
+        .checksum = std::uint16_t{0},
+        .urgent_pointer = segment.urgent_pointer,
+    };
+    return length;
+}
 
 } // namespace millrace::wire
