@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# The Debian packages millrace needs, in one place: quickstart.sh and tests/run.sh source this file.
+#
+#   drivers-cfg/packages.sh                     print the lists
+#   drivers-cfg/packages.sh build run test      install what is missing of these (root)
+
+# build: to compile everything that quickstart.sh needs.
+# run:   to make a machine ready for a port, and for quickstart.sh's forwarder.
+# check: what quickstart.sh --check asks the server with.
+# test:  what tests/run.sh needs beyond all of these.
+# pci:   for binding a NIC to a DPDK driver (bind.sh).
+declare -A packages=(
+  [build]="g++ meson ninja-build pkgconf libdpdk-dev libtbb-dev libtomlplusplus-dev libcli11-dev
+           libfmt-dev nlohmann-json3-dev libboost-dev zlib1g-dev libbrotli-dev"
+  [run]="iproute2 ethtool socat"
+  [check]="curl iputils-ping"
+  [test]="libgtest-dev libgmock-dev libbenchmark-dev clang-14 libclang-rt-14-dev ccache shellcheck
+          wrk apache2-utils netcat-openbsd procps python3 dpdk"
+  [pci]="dpdk pciutils kmod"
+)
+
+# package_installed NAME: whether dpkg has it unpacked and configured.
+package_installed() {
+  [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+# install_packages LIST...: installs what is missing of the named lists, and says what.
+install_packages() {
+  local list package missing=()
+  for list in "$@"; do
+    for package in ${packages[$list]}; do
+      package_installed "$package" || missing+=("$package")
+    done
+  done
+  if ((${#missing[@]} == 0)); then
+    echo "packages: nothing is missing ($*)"
+    return 0
+  fi
+  echo "packages: installing ${missing[*]}"
+  if ((EUID != 0)); then
+    echo "packages: that needs root; run: apt-get install ${missing[*]}" >&2
+    return 1
+  fi
+  local log status=0
+  log=$(mktemp) || return 1
+  {
+    apt-get -q -o DPkg::Lock::Timeout=300 update &&
+      DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+        -o Dpkg::Options::=--force-confold install --no-install-recommends "${missing[@]}"
+  } >"$log" 2>&1 </dev/null || status=1
+  if ((status != 0)); then
+    tail -n 40 "$log" >&2
+    echo "packages: apt-get failed; is this Debian 12, and does its package source answer?" >&2
+  fi
+  rm -f "$log"
+  return "$status"
+}
+
+if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
+  set -euo pipefail
+  if (($# > 0)); then
+    install_packages "$@"
+  else
+    for list in "${!packages[@]}"; do
+      # shellcheck disable=SC2086 # the list is split into its words
+      echo "$list:" ${packages[$list]}
+    done
+  fi
+fi

@@ -1,0 +1,118 @@
+"""F4: what is wrong with a configuration is said with file, line, key and remedy, exit code 2."""
+
+import os
+import re
+import subprocess
+
+from harness import daemons, links, workplace
+from harness.cases import Case
+from harness.namespaces import Namespace
+
+_NOBODY = 65534
+
+
+class Errors(Case):
+    def setUp(self):
+        self.namespace = self.enterContext(Namespace("config"))
+        self.root = self.site()
+
+    def configuration(self, **changes):
+        """A good configuration as lines, `changes` replacing or adding keys of the port."""
+        link = links.Tap()
+        link.device = changes.pop("device", "net_null0")
+        text = daemons.configuration(link, [daemons.http(self.root), daemons.echo()])
+        return text
+
+    def refused(self, text, line_with, key, remedy, check_option=True, as_user=None):
+        """Starts the daemon with `text`: exit code 2, and a message that names the file, the line in
+        which `line_with` stands, `key`, and in words matching `remedy` what would be right."""
+        path = workplace.file("wrong.toml")
+        path.write_text(text)
+        os.chmod(workplace.directory(), 0o755)
+        line = 1 + next(n for n, content in enumerate(text.splitlines()) if line_with in content)
+        for options in ([], ["--check"]) if check_option else ([],):
+            before = self._traces()
+            command = [workplace.program("millraced"), "--config", path, *options]
+            if as_user:
+                command = ["setpriv", f"--reuid={as_user}", f"--regid={as_user}",
+                           "--clear-groups", *command]
+            done = self.namespace.run(command, check=False, timeout_s=30)
+            output = done.stdout + done.stderr
+            with self.subTest(options=options, output=output):
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(f"{path}:{line}:", output)
+                self.assertIn(key, output)
+                self.assertRegex(output, re.compile(remedy, re.IGNORECASE))
+                self.assertEqual(self._traces(), before)
+
+    def _traces(self):
+        """What a daemon could leave behind: interfaces, the EAL's files, sockets."""
+        interfaces = self.namespace.run(["ip", "-o", "link"]).stdout
+        eal = sorted(os.listdir("/run/dpdk")) if os.path.isdir("/run/dpdk") else []
+        sockets = sorted(p.name for p in workplace.directory().glob("*.sock"))
+        pages = subprocess.run(["sh", "-c", "ls /dev/hugepages /mnt/huge 2>/dev/null"],
+                               capture_output=True, text=True).stdout
+        return interfaces, eal, sockets, pages
+
+    def test_the_good_one_is_accepted_by_check(self):
+        path = workplace.file("right.toml")
+        path.write_text(self.configuration())
+        self.namespace.run([workplace.program("millraced"), "--config", path, "--check"])
+
+    def test_unknown_key(self):
+        text = self.configuration().replace("[tcp]\n", "[tcp]\nconections_max = 5\n")
+        self.refused(text, "conections_max", "conections_max", "connections_max")
+
+    def test_unknown_section(self):
+        text = self.configuration() + "\n[loging]\nlevel = \"info\"\n"
+        self.refused(text, "[loging]", "loging", "log")
+
+    def test_wrong_type(self):
+        text = self.configuration().replace("[workers]\n", "[workers]\ncount = \"two\"\n")
+        self.refused(text, "count =", "workers.count", "integer|number")
+
+    def test_value_out_of_range(self):
+        text = self.configuration().replace("port = 80\n", "port = 80000\n")
+        self.refused(text, "port = 80000", "port", "65535|65,535|65'535")
+
+    def test_not_toml(self):
+        text = self.configuration().replace("[workers]\n", "[workers\n")
+        self.refused(text, "[workers", "", ".")
+
+    def test_overlapping_listeners(self):
+        text = self.configuration().replace("port = 7\n", "port = 80\n")
+        last = max(n for n, line in enumerate(text.splitlines()) if line == "port = 80")
+        lines = text.splitlines()
+        lines[last] = "port = 80 # the second"
+        self.refused("\n".join(lines) + "\n", "# the second", "port", "another port|different|port")
+
+    def test_missing_document_root(self):
+        text = self.configuration().replace(str(self.root), "/nonexistent/site")
+        self.refused(text, "/nonexistent/site", "root", "/nonexistent/site")
+
+    def test_address_without_prefix(self):
+        text = self.configuration().replace("198.18.0.2/24", "198.18.0.2")
+        self.refused(text, '"198.18.0.2"', "addresses", "198.18.0.2/")
+
+    def test_port_device_that_does_not_exist(self):
+        text = self.configuration(device="net_af_packet0,iface=nosuch0")
+        self.refused(text, "nosuch0", "device", "nosuch0", check_option=False)
+
+    def test_driver_that_does_not_exist(self):
+        text = self.configuration(device="net_nosuch0")
+        self.refused(text, "net_nosuch0", "device", ".", check_option=False)
+
+    def test_pci_address_that_does_not_exist(self):
+        text = self.configuration(device="0000:7f:1f.7")
+        self.refused(text, "0000:7f:1f.7", "device", ".", check_option=False)
+
+    def test_no_permission_to_make_the_port(self):
+        text = self.configuration(device="net_tap0,iface=mrtap0")
+        self.refused(text, "net_tap0", "device", "root|permission|CAP_NET_ADMIN",
+                     check_option=False, as_user=_NOBODY)
+
+    def test_configuration_file_that_is_not_there(self):
+        done = self.namespace.run([workplace.program("millraced"), "--config", "/nonexistent.toml"],
+                                  check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("/nonexistent.toml", done.stdout + done.stderr)

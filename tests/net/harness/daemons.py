@@ -1,0 +1,175 @@
+"""The daemon under test: its configuration, its start, its end, and what it says of itself."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+
+from harness import commands, links, workplace
+
+# The services that `configuration` sets up unless told otherwise.
+ECHO_PORT = 7
+DISCARD_PORT = 9
+SOURCE_PORT = 19
+HTTP_PORT = 80
+
+_READY = "ready"
+
+
+def http(root, port=HTTP_PORT, **keys):
+    return {"service": "http", "port": port, "root": str(root), **keys}
+
+
+def echo(protocol="tcp", port=ECHO_PORT, **keys):
+    return {"service": "echo", "protocol": protocol, "port": port, **keys}
+
+
+def discard(port=DISCARD_PORT, **keys):
+    return {"service": "discard", "port": port, **keys}
+
+
+def source(bytes, then="close", port=SOURCE_PORT, **keys):
+    return {"service": "source", "port": port, "bytes": bytes, "then": then, **keys}
+
+
+def configuration(link, listeners, workers=None, tcp=None, time_wait=None, management=None):
+    """The text of a configuration for `link`; the sections are dictionaries of keys."""
+    port = {"name": "net0", "device": link.device,
+            "addresses": [f"{links.SERVER4}/24", f"{links.SERVER6}/64"]}
+    if link.mac:
+        port["mac"] = link.mac
+    if link.queues:
+        port["queues"] = link.queues
+    sections = [("[eal]", {"hugepages": "off", "memory_mb": 512}),
+                ("[workers]", workers or {}),
+                ("[[port]]", port),
+                ("[tcp]", tcp or {}),
+                ("[tcp.time_wait]", time_wait or {}),
+                *(("[[listen]]", listener) for listener in listeners),
+                ("[management]", {"socket": str(workplace.file("daemon.sock")),
+                                  **(management or {})})]
+    return "\n".join(header + "\n" + "".join(f"{key} = {_toml(value)}\n"
+                                             for key, value in keys.items())
+                     for header, keys in sections)
+
+
+def _toml(value):
+    # JSON's strings, numbers, booleans and arrays are TOML's too.
+    return json.dumps(value)
+
+
+class Daemon:
+    """A running millraced. Leaving the context kills it if the test has not drained it, and attaches
+    its log to the failure if there is one."""
+
+    def __init__(self, link, text):
+        self._link = link
+        self._text = text
+        self.socket = _socket_of(text)
+        self.config_path = workplace.file("millraced.toml")
+        self._log_path = workplace.file("millraced.log")
+        self._process = None
+        self.idle_gauges = None
+
+    def __enter__(self):
+        self.config_path.write_text(self._text)
+        self._process = commands.start(
+            self._link.server.command([workplace.program("millraced"), "--config",
+                                       self.config_path]), self._log_path)
+        try:
+            commands.wait_until(lambda: _READY in self.log() or self._process.poll() is not None,
+                                "millraced is ready")
+            if self._process.poll() is not None:
+                raise commands.CommandError(
+                    f"millraced ended at start, exit code {self._process.returncode}")
+            self._link.after_start()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if error is not None:
+            error.add_note(f"millraced's log:\n{self.log()[-6000:]}")
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def log(self):
+        with contextlib.suppress(FileNotFoundError):
+            return self._log_path.read_text(errors="replace")
+        return ""
+
+    def running(self):
+        return self._process.poll() is None
+
+    def terminate(self):
+        """Asks for a drain and returns at once."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout_s=45):
+        """Waits for the end; the exit code."""
+        try:
+            return self._process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise commands.CommandError(f"millraced did not end in {timeout_s} s") from None
+
+    def drain(self, timeout_s=45):
+        """SIGTERM, and everything that must then be true: exit code 0, nothing left behind."""
+        self.terminate()
+        code = self.wait(timeout_s)
+        if code != 0:
+            raise commands.CommandError(f"millraced drained with exit code {code}")
+        if os.path.exists(self.socket):
+            raise commands.CommandError(f"millraced left {self.socket} behind")
+
+    def ctl(self, *arguments, check=True):
+        """What millrace-ctl prints."""
+        return commands.run([workplace.program("millrace-ctl"), "--socket", self.socket,
+                             *arguments], check=check).stdout
+
+    def stats(self):
+        return json.loads(self.ctl("stats", "--json"))
+
+    def connections(self):
+        return json.loads(self.ctl("conns", "--json"))
+
+    def connections_alive(self):
+        """Those that are not merely waiting for their end."""
+        return [c for c in self.connections() if c["state"] not in ("TIME-WAIT", "LISTEN")]
+
+    @contextlib.contextmanager
+    def leak_check(self, timeout_s=30):
+        """What happens inside must leave every pool as it was: connections, buffers, packets."""
+        before = self.pools()
+        yield
+        try:
+            commands.wait_until(lambda: self.pools() == before, "every pool is full again",
+                                timeout_s=timeout_s, interval_s=0.2)
+        except commands.CommandError as error:
+            now = self.pools()
+            error.add_note("\n".join(f"{name}: {before[name]} before, {now[name]} now"
+                                     for name in before if now[name] != before[name]))
+            raise
+
+    def pools(self):
+        """Every gauge that says how much of a pool is in use, by name."""
+        raise NotImplementedError
+
+    def cpu_seconds(self):
+        """CPU time used so far, by all its threads."""
+        with open(f"/proc/{self.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _socket_of(text):
+    for line in text.splitlines():
+        if line.startswith("socket = "):
+            return json.loads(line.partition("=")[2])
+    raise ValueError("no management socket in the configuration")

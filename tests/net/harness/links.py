@@ -1,0 +1,218 @@
+"""Links: how the daemon's port and the kernel that talks to it are joined.
+
+Every link ends in a kernel: TAP, AF_PACKET, AF_XDP and pcap by themselves; memif and vhost-user,
+which have no kernel end, through a dpdk-testpmd that carries frames between them and a TAP.
+"""
+
+import contextlib
+import re
+import subprocess
+
+from harness import commands, workplace
+from harness.namespaces import Namespace
+
+PEER4 = "198.18.0.1"
+PEER6 = "2001:db8::1"
+SERVER4 = "198.18.0.2"
+SERVER6 = "2001:db8::2"
+SERVERS = (SERVER4, SERVER6)
+
+_PEER_ADDRESSES = [f"{PEER4}/24", f"{PEER6}/64"]
+_KERNEL_END = workplace.repository / "drivers-cfg" / "kernel-end.sh"
+_SERVER_MAC = "02:00:00:00:00:02"
+
+
+class Link:
+    """A way to a kernel. `device` is what the daemon's configuration names, `server` the namespace it
+    runs in, `client` the one its peers run in, `queues` how many the port is to have (None: its own
+    choice)."""
+
+    queues = None
+    mac = None
+
+    def __init__(self):
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self):
+        with contextlib.ExitStack() as undo:
+            self._build(undo)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._undo.close()
+
+    def _build(self, undo):
+        """Makes what must be there before the daemon starts."""
+        raise NotImplementedError
+
+    def after_start(self):
+        """Makes what can only be made when the daemon runs."""
+
+    def _kernel_end(self, namespace, interface):
+        commands.wait_until(lambda: namespace.has_interface(interface),
+                            f"{interface} appears in {namespace.name}")
+        command = [_KERNEL_END, interface]
+        for address in _PEER_ADDRESSES:
+            command += ["--address", address]
+        namespace.run(command)
+
+
+class Tap(Link):
+    """The port is a TAP: its kernel end appears in the daemon's own namespace."""
+
+    def __init__(self, queues=None):
+        super().__init__()
+        self.queues = queues
+        self.mac = _SERVER_MAC
+
+    def _build(self, undo):
+        self.server = self.client = undo.enter_context(Namespace("tap"))
+        self.device = "net_tap0,iface=mrtap0"
+
+    def after_start(self):
+        self._kernel_end(self.client, "mrtap0")
+
+
+class _Veth(Link):
+    """A veth pair, one end in the daemon's namespace without an address, one with the peers."""
+
+    def _build(self, undo):
+        self.server = undo.enter_context(Namespace("server"))
+        self.client = undo.enter_context(Namespace("client"))
+        self.server.run(["ip", "link", "add", "port0", "type", "veth", "peer", "name", "peer0",
+                         "netns", self.client.name])
+        # The kernel must not speak on the daemon's end: no IPv6 of its own, no address.
+        self.server.run(["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/port0/disable_ipv6"])
+        self.server.run([_KERNEL_END, "port0"])
+        self.server.run(["ip", "link", "set", "dev", "port0", "up"])
+        self._kernel_end(self.client, "peer0")
+
+
+class AfPacket(_Veth):
+    device = ("net_af_packet0,iface=port0,qpairs=1,framesz=2048,blocksz=4096,framecnt=4096,"
+              "qdisc_bypass=1")
+
+
+class AfXdp(_Veth):
+    device = "net_af_xdp0,iface=port0"
+
+
+class Pcap(_Veth):
+    device = "net_pcap0,rx_iface_in=port0,tx_iface=port0"
+    mac = _SERVER_MAC
+
+
+class _Bridged(Link):
+    """A link without a kernel end: dpdk-testpmd, started when the daemon runs (or before it, where the
+    daemon is the one to connect), carries frames between it and a TAP."""
+
+    testpmd_first = False
+    queue_count = 1
+
+    def _build(self, undo):
+        self.server = undo.enter_context(Namespace("server"))
+        self.client = undo.enter_context(Namespace("client"))
+        self._socket = workplace.file("link.sock")
+        self._testpmd = None
+        undo.callback(self._stop_testpmd)
+        self.queues = self.queue_count
+        self.mac = _SERVER_MAC
+        self.device = self._daemon_device()
+        if self.testpmd_first:
+            self._start_testpmd()
+
+    def after_start(self):
+        if not self.testpmd_first:
+            self._start_testpmd()
+        self._kernel_end(self.client, "mrtap0")
+
+    def _start_testpmd(self):
+        log_path = workplace.file("testpmd.log")
+        self._testpmd = commands.start(
+            self.client.command([
+                "dpdk-testpmd", "--no-pci", "--no-huge", "-m", "192", "--no-telemetry",
+                "--single-file-segments" if self._shares_memory() else "--iova-mode=va",
+                "--lcores", "(0,1)@(0-1)", "--file-prefix", workplace.file_prefix(),
+                "--vdev", self._testpmd_device(), "--vdev", "net_tap0,iface=mrtap0",
+                "--", "--forward-mode=io", "--auto-start", "--total-num-mbufs=16384",
+                "--no-lsc-interrupt", f"--rxq={self.queue_count}", f"--txq={self.queue_count}",
+                "--stats-period=3600"]),
+            log_path, stdin=subprocess.PIPE)
+        try:
+            commands.wait_until(
+                lambda: "packet forwarding" in log_path.read_text(errors="replace") or
+                self._testpmd.poll() is not None, "dpdk-testpmd forwards")
+            if self._testpmd.poll() is not None:
+                raise commands.CommandError("dpdk-testpmd ended early")
+        except commands.CommandError as error:
+            error.add_note(log_path.read_text(errors="replace")[-3000:])
+            raise
+
+    def _shares_memory(self):
+        return False
+
+    def _stop_testpmd(self):
+        if self._testpmd is None:
+            return
+        self._testpmd.terminate()
+        try:
+            self._testpmd.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._testpmd.kill()
+            self._testpmd.wait()
+        self._testpmd.stdin.close()
+
+    def _daemon_device(self):
+        raise NotImplementedError
+
+    def _testpmd_device(self):
+        raise NotImplementedError
+
+
+class Memif(_Bridged):
+    def _daemon_device(self):
+        return f"net_memif0,role=server,socket={self._socket},socket-abstract=no,id=0"
+
+    def _testpmd_device(self):
+        return f"net_memif0,role=client,socket={self._socket},socket-abstract=no,id=0"
+
+
+class VhostUser(_Bridged):
+    """The daemon is the vhost side, the peer a virtio_user."""
+
+    def _daemon_device(self):
+        return f"net_vhost0,iface={self._socket},queues={self.queue_count}"
+
+    def _testpmd_device(self):
+        return f"net_virtio_user0,path={self._socket},queues={self.queue_count},queue_size=1024"
+
+    def _shares_memory(self):
+        return True
+
+
+class VirtioUser(_Bridged):
+    """The daemon is the virtio_user side, as in a guest; the peer is the vhost side."""
+
+    testpmd_first = True
+
+    def _daemon_device(self):
+        return f"net_virtio_user0,path={self._socket},queues={self.queue_count},queue_size=1024"
+
+    def _testpmd_device(self):
+        return f"net_vhost0,iface={self._socket},queues={self.queue_count}"
+
+
+class VirtioUserTwoQueues(VirtioUser):
+    queue_count = 2
+
+
+# Links that end in the kernel by themselves.
+KERNEL_LINKS = {"tap": Tap, "af_packet": AfPacket, "af_xdp": AfXdp}
+# Every link that reaches another process.
+ALL_LINKS = {**KERNEL_LINKS, "pcap": Pcap, "memif": Memif, "vhost_user": VhostUser,
+             "virtio_user": VirtioUser}
+
+
+def snake_name(link_class):
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", link_class.__name__).lower()

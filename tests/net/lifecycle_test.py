@@ -1,0 +1,55 @@
+"""Start, look inside, drain: what an operator does."""
+
+import os
+import re
+
+from harness import clients, commands, daemons, links
+from harness.cases import BIG_BYTES, Case
+
+
+class Drain(Case):
+    def test_an_idle_server_ends_at_once_with_exit_code_0(self):
+        with self.serving(daemons.http(self.site())) as (_, daemon):
+            daemon.drain(timeout_s=10)
+
+    def test_a_transfer_in_progress_is_finished(self):
+        root = self.site(big=True)
+        with self.serving(daemons.http(root)) as (link, daemon):
+            with link.client.connect(links.SERVER4, 80, timeout_s=60) as connection:
+                connection.sendall(b"GET /big.bin HTTP/1.1\r\nHost: millrace\r\n"
+                                   b"Connection: close\r\n\r\n")
+                head = clients.receive_exactly(connection, 1000)
+                daemon.terminate()
+                rest = clients.receive_all(connection)
+                body_at = head.index(b"\r\n\r\n") + 4
+                self.assertEqual(len(head) - body_at + len(rest), BIG_BYTES)
+            self.assertEqual(daemon.wait(), 0)
+
+
+class Inside(Case):
+    def test_conns_prints_as_ss_does(self):
+        with self.serving(daemons.echo()) as (link, daemon):
+            with link.client.connect(links.SERVER4, daemons.ECHO_PORT) as connection:
+                connection.sendall(b"x")
+                connection.recv(1)
+                port = connection.getsockname()[1]
+                output = daemon.ctl("conns")
+            header, *lines = output.splitlines()
+            self.assertRegex(header, r"^State\s+Recv-Q\s+Send-Q\s+Local Address:Port\s+"
+                                     r"Peer Address:Port")
+            wanted = re.compile(rf"^ESTAB\s+0\s+0\s+{re.escape(links.SERVER4)}:7\s+"
+                                rf"{re.escape(links.PEER4)}:{port}\b")
+            self.assertEqual(sum(bool(wanted.match(line)) for line in lines), 1, output)
+
+    def test_a_second_daemon_on_the_same_socket_is_refused(self):
+        with self.serving(daemons.echo()) as (link, first):
+            second = daemons.Daemon(link, first.config_path.read_text())
+            with self.assertRaises(commands.CommandError):
+                with second:
+                    pass
+            self.assertEqual(second.wait(), 2)
+            self.assertTrue(os.path.exists(first.socket))
+            # The first one never noticed.
+            with link.client.connect(links.SERVER4, daemons.ECHO_PORT) as connection:
+                connection.sendall(b"still here")
+                self.assertEqual(clients.receive_exactly(connection, 10), b"still here")
