@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-/// An unsigned integer as it stands on the wire: most significant byte first, aligned to one byte, so
-/// that structs of them are laid out exactly as the RFC's diagrams.
+/// An unsigned integer as it stands on the wire: most significant byte first, aligned to one byte,
+/// so that structs of them are laid out exactly as the RFC's diagrams.
 template <std::unsigned_integral T>
 class BigEndian {
   public:

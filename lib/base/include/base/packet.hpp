@@ -13,8 +13,8 @@ enum class ChecksumVerdict : std::uint8_t {
 
 /// The port's verdicts on one received packet.
 struct RxChecksums {
-    ChecksumVerdict ip = ChecksumVerdict::unknown;  ///< The IPv4 header's.
-    ChecksumVerdict l4 = ChecksumVerdict::unknown;  ///< TCP's or UDP's.
+    ChecksumVerdict ip = ChecksumVerdict::unknown; ///< The IPv4 header's.
+    ChecksumVerdict l4 = ChecksumVerdict::unknown; ///< TCP's or UDP's.
 };
 
 /// What a port does for packets that are sent; what it does not, the stack does in software.

@@ -11,9 +11,9 @@
 
 namespace millrace {
 
-/// A fixed number of objects of one type, named by 32-bit indices. Its memory is taken once, from the
-/// resource handed in, and is never unmapped while the pool lives, so a reader on another thread may
-/// look at a slot that has just been released (and must then validate what it read).
+/// A fixed number of objects of one type, named by 32-bit indices. Its memory is taken once, from
+/// the resource handed in, and is never unmapped while the pool lives, so a reader on another
+/// thread may look at a slot that has just been released (and must then validate what it read).
 ///
 /// One thread allocates and releases. Slots never used are never touched, so memory that a quiet
 /// server does not need is not made resident. The object in a slot is not reset on reuse.
@@ -26,8 +26,8 @@ class Pool {
 
     explicit Pool(std::uint32_t capacity,
                   std::pmr::memory_resource& memory = *std::pmr::get_default_resource())
-        : memory_{memory}, capacity_{capacity},
-          slots_{static_cast<T*>(memory.allocate(slot_bytes(), alignment))},
+        : memory_{memory}, capacity_{capacity}, slots_{static_cast<T*>(
+                                                    memory.allocate(slot_bytes(), alignment))},
           free_{static_cast<std::uint32_t*>(memory.allocate(free_bytes(), alignment))} {}
 
     ~Pool() {

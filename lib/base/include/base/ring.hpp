@@ -12,9 +12,9 @@
 
 namespace millrace {
 
-/// A bounded queue from one thread to one other, without locks. Each side keeps a copy of the other's
-/// position and looks at the shared one only when the copy says full (or empty), so a burst costs one
-/// miss, not one an item.
+/// A bounded queue from one thread to one other, without locks. Each side keeps a copy of the
+/// other's position and looks at the shared one only when the copy says full (or empty), so a burst
+/// costs one miss, not one an item.
 template <class T>
 class SpscRing {
     static_assert(std::is_trivially_copyable_v<T>);

@@ -17,9 +17,9 @@ enum class OwnerKind : std::uint8_t {
 /// A counted view of bytes that someone else owns. Copying a slice does not take a reference.
 struct Slice {
     const std::byte* data = nullptr;
-    std::uint32_t length = 0;        ///< Bytes.
+    std::uint32_t length = 0; ///< Bytes.
     OwnerKind owner = OwnerKind::nobody;
-    std::uint64_t handle = 0;        ///< Means something to the owner only.
+    std::uint64_t handle = 0; ///< Means something to the owner only.
 
     [[nodiscard]] std::span<const std::byte> bytes() const { return {data, length}; }
 

@@ -5,8 +5,8 @@
 
 namespace millrace {
 
-/// The worker's clock. It has no now(): the time is read once per poll by `runtime` (or made up by a
-/// simulation) and handed down, so nothing below `runtime` can read a clock.
+/// The worker's clock. It has no now(): the time is read once per poll by `runtime` (or made up by
+/// a simulation) and handed down, so nothing below `runtime` can read a clock.
 struct WorkerClock {
     using rep = std::int64_t;
     using period = std::nano;

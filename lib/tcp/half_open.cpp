@@ -1,0 +1,153 @@
+#include "tcp/half_open.hpp"
+
+#include "internal.hpp"
+#include "tcp/isn.hpp"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+
+using wire::Drop;
+using wire::SeqNum;
+using wire::TcpSegment;
+namespace flag = wire::tcp_flag;
+
+namespace {
+
+constexpr std::uint16_t mss_default = 536;
+constexpr std::uint16_t mss_floor = 88; // Linux's TCP_MIN_SND_MSS is 48 and 40 bytes of options.
+
+std::uint32_t window(const Config& config) {
+    return std::min<std::uint32_t>(config.receive_buffer_bytes, UINT16_MAX);
+}
+
+void emit_syn_ack(const HalfOpen& entry, std::uint16_t own_mss, Instant now, Context& context) {
+    TcpSegment& header = context.output.push().header;
+    header.seq = entry.iss;
+    header.ack = entry.irs + 1;
+    header.flags = flag::syn | flag::ack;
+    header.window = static_cast<std::uint16_t>(window(context.config));
+    wire::TcpOptions& options = header.options;
+    options.has_mss = true;
+    options.mss = own_mss;
+    options.sack_permitted = entry.sack;
+    options.has_window_scale = entry.window_scale;
+    options.window_scale = scale_for(context.config.receive_buffer_bytes);
+    if (entry.timestamps) {
+        options.has_timestamps = true;
+        options.ts_val = timestamp_clock(now) + entry.ts_offset;
+        options.ts_ecr = entry.ts_recent;
+    }
+}
+
+void emit_challenge(const HalfOpen& entry, Instant now, Context& context) {
+    TcpSegment& header = context.output.push().header;
+    header.seq = entry.iss + 1;
+    header.ack = entry.irs + 1;
+    header.flags = flag::ack;
+    header.window = static_cast<std::uint16_t>(window(context.config));
+    if (entry.timestamps) {
+        header.options.has_timestamps = true;
+        header.options.ts_val = timestamp_clock(now) + entry.ts_offset;
+        header.options.ts_ecr = entry.ts_recent;
+    }
+    context.counters.add(Counter::challenge_acks);
+}
+
+bool acceptable(const HalfOpen& entry, const TcpSegment& segment, const Config& config) {
+    const SeqNum next = entry.irs + 1;
+    const std::uint32_t length = segment.sequence_length();
+    return segment.seq.in_window(next, window(config)) ||
+           (length > 0 && (segment.seq + (length - 1)).in_window(next, window(config)));
+}
+
+bool fails_paws(const HalfOpen& entry, const TcpSegment& segment) {
+    return entry.timestamps && !segment.has(flag::rst) && segment.options.has_timestamps &&
+           static_cast<std::int32_t>(segment.options.ts_val - entry.ts_recent) < 0;
+}
+
+HalfOpenResult take_reset(const HalfOpen& entry, const TcpSegment& segment, Instant now,
+                          Context& context) {
+    if (segment.seq != entry.irs + 1) {
+        emit_challenge(entry, now, context);
+        return {HalfOpenVerdict::stay, Drop::tcp_rst_not_exact};
+    }
+    context.counters.add(Counter::resets_received);
+    return {HalfOpenVerdict::remove, Drop::none};
+}
+
+} // namespace
+
+std::uint16_t peer_mss(const wire::TcpOptions& options) {
+    return std::max(options.has_mss ? options.mss : mss_default, mss_floor);
+}
+
+void listen_syn(HalfOpen& entry, const TcpSegment& syn, SeqNum iss, std::uint32_t ts_offset,
+                std::uint16_t own_mss, Instant now, Context& context) {
+    const wire::TcpOptions& options = syn.options;
+    entry = HalfOpen{};
+    entry.iss = iss;
+    entry.irs = syn.seq;
+    entry.mss = std::min(own_mss, peer_mss(options));
+    entry.window_scale = options.has_window_scale;
+    entry.scale =
+        options.has_window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
+    entry.sack = options.sack_permitted;
+    entry.timestamps = options.has_timestamps;
+    entry.ts_recent = options.has_timestamps ? options.ts_val : 0;
+    entry.ts_offset = ts_offset;
+    emit_syn_ack(entry, own_mss, now, context);
+}
+
+HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, std::uint16_t own_mss,
+                               Instant now, Context& context) {
+    // The same SYN again: our answer was lost, or crossed with it.
+    if (segment.has(flag::syn) && !segment.has(flag::ack) && segment.seq == entry.irs) {
+        emit_syn_ack(entry, own_mss, now, context);
+        return {HalfOpenVerdict::stay, Drop::none};
+    }
+    if (fails_paws(entry, segment)) {
+        emit_challenge(entry, now, context);
+        return {HalfOpenVerdict::stay, Drop::tcp_paws};
+    }
+    if (!acceptable(entry, segment, context.config)) {
+        if (segment.has(flag::rst)) {
+            return {HalfOpenVerdict::stay, Drop::tcp_rst_outside_window};
+        }
+        emit_challenge(entry, now, context);
+        return {HalfOpenVerdict::stay, Drop::tcp_bad_sequence};
+    }
+    if (segment.has(flag::rst)) {
+        return take_reset(entry, segment, now, context);
+    }
+    if (segment.has(flag::syn)) {
+        emit_challenge(entry, now, context);
+        return {HalfOpenVerdict::stay, Drop::tcp_syn_in_connection};
+    }
+    if (!segment.has(flag::ack)) {
+        return {HalfOpenVerdict::stay, Drop::tcp_no_ack};
+    }
+    if (segment.ack != entry.iss + 1) {
+        emit_reset_for_ack(segment.ack, context);
+        return {HalfOpenVerdict::stay, Drop::tcp_bad_ack};
+    }
+    return {HalfOpenVerdict::establish, Drop::none};
+}
+
+Duration retransmit_after(const HalfOpen& entry, const Config& config) {
+    return std::min<Duration>(config.rto_initial * (1 << std::min<int>(entry.retransmits, 10)),
+                              config.rto_max);
+}
+
+HalfOpenVerdict deadline_passed(HalfOpen& entry, std::uint16_t own_mss, Instant now,
+                                Context& context) {
+    if (entry.retransmits >= context.config.syn_ack_retries) {
+        return HalfOpenVerdict::remove;
+    }
+    ++entry.retransmits;
+    context.counters.add(Counter::syn_retransmits);
+    emit_syn_ack(entry, own_mss, now, context);
+    return HalfOpenVerdict::stay;
+}
+
+} // namespace millrace::tcp

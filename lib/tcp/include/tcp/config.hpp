@@ -1,0 +1,26 @@
+#pragma once
+
+#include "base/time.hpp"
+
+#include <cstdint>
+
+namespace millrace::tcp {
+
+/// What an operator may set of the engine; the defaults are Linux's unless a comment says
+/// otherwise.
+struct Config {
+    Duration rto_initial = 1s;   ///< RFC 6298 §2.1.
+    Duration rto_min = 200ms;    ///< RFC 6298 asks for 1 s; every modern stack takes less.
+    Duration rto_max = 120s;     ///< RFC 6298 §2.5.
+    Duration delayed_ack = 40ms; ///< RFC 9293 §3.8.6.3 allows 500 ms.
+    Duration fin_wait_2 = 60s;   ///< For connections whose user is gone.
+    Duration challenge_ack_interval = 500ms; ///< At most one a connection in this time.
+    std::uint8_t retries = 15;        ///< R2: retransmissions before a connection is given up.
+    std::uint8_t syn_retries = 6;     ///< Of our SYN.
+    std::uint8_t syn_ack_retries = 5; ///< Of our SYN,ACK.
+    std::uint8_t initial_window_segments = 10;       ///< RFC 6928.
+    std::uint32_t receive_buffer_bytes = 256 * 1024; ///< The largest window offered.
+    std::uint32_t send_buffer_bytes = 256 * 1024;    ///< Memory that queued data may pin.
+};
+
+} // namespace millrace::tcp

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "tcp/engine.hpp"
+
+#include <cstdint>
+
+namespace millrace::tcp {
+
+/// A connection in SYN-RECEIVED after a passive open: all that must be known until the third
+/// segment comes. Becomes an established `Tcb` then, and nothing larger before.
+struct HalfOpen {
+    wire::SeqNum iss; ///< Ours.
+    wire::SeqNum irs; ///< The peer's.
+    std::uint32_t ts_recent = 0;
+    std::uint32_t ts_offset = 0;
+    std::uint16_t mss = 536; ///< The peer's, bounded by our path's.
+    std::uint8_t scale : 4 = 0;
+    bool window_scale : 1 = false;
+    bool timestamps : 1 = false;
+    bool sack : 1 = false;
+    std::uint8_t retransmits = 0;
+
+    [[nodiscard]] Handshake handshake() const {
+        return {iss, irs, ts_recent, ts_offset, mss, scale, window_scale, timestamps, sack};
+    }
+};
+
+static_assert(sizeof(HalfOpen) == 20, "with four-tuple and timer node, one cache line");
+
+/// What is to become of a half-open entry.
+enum class HalfOpenVerdict : std::uint8_t {
+    stay,      ///< Nothing changed; an answer may have been put out.
+    establish, ///< The handshake is complete: make a Tcb and give it the segment.
+    remove,    ///< Back to LISTEN.
+};
+
+struct HalfOpenResult {
+    HalfOpenVerdict verdict = HalfOpenVerdict::stay;
+    wire::Drop drop = wire::Drop::none;
+};
+
+/// A SYN for a listener (RFC 9293 §3.10.7.2): makes the entry and puts out the SYN,ACK. `own_mss`
+/// is what our path allows and what we offer; `ts_offset` is ours for this address pair.
+void listen_syn(HalfOpen& entry, const wire::TcpSegment& syn, wire::SeqNum iss,
+                std::uint32_t ts_offset, std::uint16_t own_mss, Instant now, Context& context);
+
+/// RFC 9293 §3.10.7.4 for SYN-RECEIVED after a passive open.
+[[nodiscard]] HalfOpenResult segment_arrives(HalfOpen& entry, const wire::TcpSegment& segment,
+                                             std::uint16_t own_mss, Instant now, Context& context);
+
+/// The SYN,ACK was not answered in time: sends it again, or says that it was sent often enough.
+[[nodiscard]] HalfOpenVerdict deadline_passed(HalfOpen& entry, std::uint16_t own_mss, Instant now,
+                                              Context& context);
+
+/// How long to wait for an answer to the SYN,ACK sent last.
+[[nodiscard]] Duration retransmit_after(const HalfOpen& entry, const Config& config);
+
+/// The peer's MSS option, its default where there is none (RFC 9293 §3.7.1), and a floor under
+/// which segments would be all header.
+[[nodiscard]] std::uint16_t peer_mss(const wire::TcpOptions& options);
+
+} // namespace millrace::tcp

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "tcp/config.hpp"
+
+#include <cstdint>
+
+namespace millrace::tcp {
+
+/// Round-trip time and retransmission time-out by RFC 6298. Times are kept in microseconds.
+struct RttEstimator {
+    std::uint32_t srtt_us = 0; ///< 0: no sample yet.
+    std::uint32_t rttvar_us = 0;
+    std::uint32_t rto_us = 1'000'000;
+
+    /// Takes one measurement of a segment that was not retransmitted (Karn).
+    void sample(Duration rtt, const Config& config);
+
+    /// Doubles the time-out, up to the maximum (RFC 6298 §5.5).
+    void back_off(const Config& config);
+
+    /// Takes the back-off back after an acknowledgement of new data.
+    void restore(const Config& config);
+
+    [[nodiscard]] Duration rto() const { return std::chrono::microseconds{rto_us}; }
+};
+
+} // namespace millrace::tcp

@@ -1,0 +1,117 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "tcp/buffers.hpp"
+#include "tcp/congestion.hpp"
+#include "tcp/reassembly.hpp"
+#include "tcp/rtt.hpp"
+#include "tcp/state.hpp"
+#include "wire/seq_num.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace millrace::tcp {
+
+/// The transmission control block: one connection as the engine knows it, without addresses.
+/// (RFC 9293 §3.3.1; names as there.)
+///
+///   Send sequence space                       Receive sequence space
+///
+///        1         2          3          4          1          2          3
+///   ──────────|─────────|──────────|──────────  ──────────|──────────|──────────
+///          SND.UNA   SND.NXT    SND.UNA                RCV.NXT    RCV.EDGE
+///                              +SND.WND
+///   1 acknowledged, 2 sent, 3 may be sent,      1 received, 2 window offered,
+///   4 may not yet                               3 not offered yet
+///
+/// SND.NXT never goes back. What is transmitted next is SND.AT: it equals SND.NXT, except after a
+/// retransmission time-out, when it starts again from SND.UNA. RCV.WND is kept as its right edge,
+/// RCV.EDGE, which never moves left.
+struct Tcb {
+    State state = State::closed;
+    std::uint8_t retransmits = 0; ///< Of the first unacknowledged byte, or unanswered probes.
+    std::uint8_t duplicate_acks = 0;
+    std::uint8_t snd_scale : 4 = 0; ///< Shift of the windows we receive (RFC 7323 §2).
+    std::uint8_t rcv_scale : 4 = 0; ///< Shift of the windows we send.
+
+    // What was agreed in the handshake
+    bool timestamps : 1 = false;
+    bool sack : 1 = false;
+    bool window_scale : 1 = false;
+    // What the user wants
+    bool no_delay : 1 = false;   ///< Nagle's algorithm is off.
+    bool fin_queued : 1 = false; ///< A FIN follows the queued data.
+    bool user_gone : 1 = false;  ///< The user reads no more: data that comes is answered by RST.
+    // What is owed
+    bool ack_now : 1 = false;          ///< An acknowledgement must go out at the end of the burst.
+    bool ack_delayed : 1 = false;      ///< One must go out by `ack_deadline`.
+    bool retransmit_first : 1 = false; ///< The first unacknowledged segment must go out again.
+    bool window_update : 1 = false;    ///< The user has taken data since the last segment.
+    // Where we are
+    bool in_recovery : 1 = false;  ///< Fast recovery (RFC 6582).
+    bool timing : 1 = false;       ///< `timed_seq` is being measured.
+    bool persisting : 1 = false;   ///< The timer probes a closed window.
+    bool cwnd_limited : 1 = false; ///< cwnd stopped the last flush.
+    bool limited_by_output : 1 = false;
+    bool passive : 1 = false; ///< Opened by a listener.
+
+    std::uint16_t snd_mss = 536; ///< Payload and options that one segment may carry to the peer.
+    std::uint16_t rcv_mss = 536; ///< Largest payload seen from the peer; two of these want an ACK.
+
+    struct {
+        wire::SeqNum una, nxt, at;
+        std::uint32_t wnd = 0;
+        std::uint32_t wnd_max = 0; ///< Largest window the peer has offered.
+        wire::SeqNum wl1, wl2;
+    } snd;
+
+    struct {
+        wire::SeqNum nxt;
+        wire::SeqNum acked; ///< RCV.NXT in the last segment we sent.
+        wire::SeqNum edge;
+    } rcv;
+
+    std::uint32_t ts_recent = 0;     ///< TS.Recent
+    std::uint32_t ts_recent_ms = 0;  ///< When it was set, on the 1 ms clock.
+    std::uint32_t ts_offset = 0;     ///< Added to the 1 ms clock in what we send.
+    std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.
+
+    CongestionState congestion;
+    wire::SeqNum recover; ///< SND.NXT when the last loss was found (RFC 6582).
+    RttEstimator rtt;
+    wire::SeqNum timed_seq; ///< Acknowledging up to here ends the measurement.
+    Instant timed_at = never;
+
+    Rope queue;      ///< From SND.UNA on: what is sent and not acknowledged, then what is not sent.
+    Cursor queue_at; ///< Where SND.AT stands in it.
+    Rope unread;     ///< In order, and left by the user.
+    std::uint32_t reassembly = Pool<Reassembly>::none;
+    std::uint32_t receive_charge = 0; ///< Memory pinned by `unread` and the reassembly, in bytes.
+    std::uint32_t send_charge = 0;    ///< Memory pinned by `queue`.
+
+    Instant retransmit_deadline = never; ///< Or the next probe of a closed window.
+    Instant ack_deadline = never;
+    Instant user_deadline = never; ///< The user's; the end of FIN-WAIT-2 when it is gone.
+
+    /// One past the last byte queued.
+    [[nodiscard]] wire::SeqNum queue_end() const { return snd.una + queue.length; }
+
+    /// Sent and not acknowledged, in sequence space.
+    [[nodiscard]] std::uint32_t flight() const {
+        return static_cast<std::uint32_t>(snd.nxt - snd.una);
+    }
+
+    [[nodiscard]] bool fin_sent() const { return fin_queued && snd.nxt == queue_end() + 1; }
+
+    [[nodiscard]] std::uint32_t rcv_wnd() const {
+        return static_cast<std::uint32_t>(std::max(rcv.edge - rcv.nxt, 0));
+    }
+
+    /// The nearest of the deadlines, or `never`.
+    [[nodiscard]] Instant next_deadline() const {
+        return std::min({retransmit_deadline, ack_deadline, user_deadline});
+    }
+};
+
+} // namespace millrace::tcp

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "tcp/engine.hpp"
+
+#include <cstdint>
+
+/// What the engine's files ask of one another.
+namespace millrace::tcp {
+
+// output.cpp
+
+/// Puts out an acknowledgement of all that has been received, now.
+void emit_ack(Tcb& tcb, Instant now, Context& context);
+
+/// An acknowledgement that an attacker or a confused peer could make us send without end, so at
+/// most one in `challenge_ack_interval` goes out (RFC 5961 §7, here for each connection).
+void emit_limited_ack(Tcb& tcb, Instant now, Context& context);
+
+/// Our SYN, with ACK when the peer's has been seen (simultaneous open).
+void emit_syn(Tcb& tcb, Instant now, Context& context);
+
+/// A reset from within the connection.
+void emit_reset(Tcb& tcb, Context& context);
+
+/// A segment that says nothing new, to make the peer acknowledge: the probe of a closed window.
+void emit_probe(Tcb& tcb, Instant now, Context& context);
+
+/// The reset that answers an unacceptable acknowledgement: its sequence number is that ACK's.
+void emit_reset_for_ack(wire::SeqNum ack, Context& context);
+
+/// What RCV.EDGE could be now: RCV.NXT plus the room that is left.
+[[nodiscard]] wire::SeqNum edge_possible(const Tcb& tcb, const Context& context);
+
+// ack.cpp
+
+/// RFC 9293 §3.10.7.4 step 5 for synchronized states: a drop reason, or none and `events`.
+[[nodiscard]] wire::Drop process_ack(Tcb& tcb, const wire::TcpSegment& segment, Instant now,
+                                     Context& context, std::uint8_t& events);
+
+/// Sets the send window from a segment (SND.WND, SND.WL1, SND.WL2).
+void take_window(Tcb& tcb, const wire::TcpSegment& segment);
+
+// text.cpp
+
+/// Memory that may still be pinned by received data, in bytes.
+[[nodiscard]] std::uint32_t receive_budget(const Tcb& tcb, const Context& context);
+
+/// Steps 7 and 8 as far as they go without the user; `segment` is already cut to the window.
+void accept_text(Tcb& tcb, wire::SeqNum seq, const Slice& text, bool fin, Instant now,
+                 Context& context, Arrival& arrival);
+
+// syn_sent.cpp
+
+/// RFC 9293 §3.10.7.3.
+[[nodiscard]] Arrival arrives_in_syn_sent(Tcb& tcb, const wire::TcpSegment& segment,
+                                          const Slice& text, Instant now, Context& context);
+
+// input.cpp
+
+/// The Tcb is CLOSED from now on; sets no event.
+void enter_closed(Tcb& tcb);
+
+/// RFC 7323 §4.3: takes SEG.TSval when the segment includes the byte acknowledged last.
+void update_ts_recent(Tcb& tcb, const wire::TcpSegment& segment, Instant now);
+
+// output.cpp: the initial congestion window in bytes (RFC 6928).
+[[nodiscard]] std::uint32_t initial_window(const Tcb& tcb, const Context& context);
+
+} // namespace millrace::tcp

@@ -1,0 +1,100 @@
+#include "internal.hpp"
+
+#include "tcp/half_open.hpp"
+#include "tcp/isn.hpp"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+
+using wire::Drop;
+using wire::TcpSegment;
+namespace flag = wire::tcp_flag;
+
+namespace {
+
+/// What both sides have offered is agreed; what the peer's SYN does not offer is off.
+void agree_on_options(Tcb& tcb, const TcpSegment& segment, Instant now, const Config& config) {
+    const wire::TcpOptions& options = segment.options;
+    tcb.timestamps = tcb.timestamps && options.has_timestamps;
+    tcb.sack = tcb.sack && options.sack_permitted;
+    tcb.window_scale = tcb.window_scale && options.has_window_scale;
+    tcb.snd_scale = tcb.window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
+    tcb.rcv_scale = tcb.window_scale ? scale_for(config.receive_buffer_bytes) & 15U : 0;
+    tcb.snd_mss = std::min(tcb.snd_mss, peer_mss(options));
+    if (tcb.timestamps) {
+        tcb.ts_recent = options.ts_val;
+        tcb.ts_recent_ms = timestamp_clock(now);
+    }
+}
+
+void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
+    agree_on_options(tcb, segment, now, context.config);
+    tcb.rcv.nxt = tcb.rcv.acked = segment.seq + 1;
+    tcb.rcv.edge =
+        tcb.rcv.nxt + std::min<std::uint32_t>(context.config.receive_buffer_bytes, UINT16_MAX);
+    // The window of a SYN is never scaled (RFC 7323 §2.2).
+    tcb.snd.wnd = tcb.snd.wnd_max = segment.window;
+    tcb.snd.wl1 = segment.seq;
+    tcb.snd.wl2 = segment.ack;
+    tcb.congestion.cwnd = initial_window(tcb, context);
+}
+
+void establish_active(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
+    if (tcb.timing && tcb.retransmits == 0) {
+        tcb.rtt.sample(now - tcb.timed_at, context.config);
+    }
+    tcb.timing = false;
+    tcb.retransmits = 0;
+    tcb.retransmit_deadline = never;
+    tcb.snd.una = tcb.snd.at = segment.ack;
+    tcb.state = State::established;
+    tcb.ack_now = true;
+}
+
+} // namespace
+
+Arrival arrives_in_syn_sent(Tcb& tcb, const TcpSegment& segment, const Slice& text, Instant now,
+                            Context& context) {
+    Arrival arrival;
+    // First, the ACK: it must be of our SYN, and of nothing else.
+    const bool ack_acceptable = segment.has(flag::ack) && segment.ack == tcb.snd.nxt;
+    if (segment.has(flag::ack) && !ack_acceptable) {
+        if (!segment.has(flag::rst)) {
+            emit_reset_for_ack(segment.ack, context);
+        }
+        arrival.drop = Drop::tcp_bad_ack;
+        return arrival;
+    }
+    // Second, the reset: believed with an acceptable ACK only.
+    if (segment.has(flag::rst)) {
+        if (!ack_acceptable) {
+            arrival.drop = Drop::tcp_rst_outside_window;
+            return arrival;
+        }
+        context.counters.add(Counter::resets_received);
+        enter_closed(tcb);
+        arrival.events = event::refused;
+        return arrival;
+    }
+    // Fourth, the SYN.
+    if (!segment.has(flag::syn)) {
+        arrival.drop = Drop::tcp_no_ack;
+        return arrival;
+    }
+    take_peer_syn(tcb, segment, now, context);
+    if (!ack_acceptable) {
+        tcb.state = State::syn_received; // Simultaneous open.
+        tcb.retransmit_deadline = now + tcb.rtt.rto();
+        emit_syn(tcb, now, context);
+        return arrival;
+    }
+    establish_active(tcb, segment, now, context);
+    arrival.events = event::established;
+    if (text.length > 0 || segment.has(flag::fin)) {
+        accept_text(tcb, tcb.rcv.nxt, text, segment.has(flag::fin), now, context, arrival);
+    }
+    return arrival;
+}
+
+} // namespace millrace::tcp

@@ -1,0 +1,188 @@
+#include "internal.hpp"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+
+using wire::Drop;
+using wire::SeqNum;
+
+namespace {
+
+/// Appends a slice to what is unread. A slice that pins far more memory than it has bytes is copied
+/// into chunks. False when no memory is left; else `references` says whether one was taken.
+bool keep(Tcb& tcb, const Slice& text, Context& context, std::uint32_t& references) {
+    Buffers& buffers = context.buffers;
+    const bool compact = text.owner == OwnerKind::packet && text.length < buffers.charge(text) / 2;
+    if (compact) {
+        const std::uint32_t copied = buffers.append_copy(tcb.unread, text.bytes());
+        tcb.receive_charge += copied;
+        if (copied == text.length) {
+            return true;
+        }
+        // What was copied stays received; the rest comes again.
+        tcb.rcv.nxt += copied;
+        return false;
+    }
+    if (buffers.charge(text) > receive_budget(tcb, context) || !buffers.append(tcb.unread, text)) {
+        return false;
+    }
+    tcb.receive_charge += buffers.charge(text);
+    ++references;
+    return true;
+}
+
+Reassembly* reassembly_of(Tcb& tcb, Context& context) {
+    return tcb.reassembly == Pool<Reassembly>::none ? nullptr
+                                                    : &context.reassemblies[tcb.reassembly];
+}
+
+void drop_reassembly(Tcb& tcb, Context& context) {
+    context.reassemblies.release(tcb.reassembly);
+    tcb.reassembly = Pool<Reassembly>::none;
+}
+
+void receive_fin(Tcb& tcb, std::uint8_t& events) {
+    tcb.rcv.nxt += 1;
+    tcb.rcv.edge = later(tcb.rcv.edge, tcb.rcv.nxt);
+    tcb.state = after_fin_received(tcb.state);
+    tcb.ack_now = true;
+    events |= event::end_of_stream;
+}
+
+/// Moves what had come out of order behind what is now in order; takes a FIN noted earlier.
+void join_out_of_order(Tcb& tcb, Context& context, std::uint8_t& events) {
+    Reassembly* const reassembly = reassembly_of(tcb, context);
+    if (reassembly == nullptr) {
+        return;
+    }
+    tcb.ack_now = true; // A gap closes, or stays open (RFC 5681 §4.2).
+    Buffers& buffers = context.buffers;
+    while (true) {
+        const std::uint32_t index = reassembly->take_next(buffers, tcb.rcv.nxt);
+        if (index == Pool<Node>::none) {
+            break;
+        }
+        tcb.rcv.nxt += buffers.node(index).slice.length;
+        tcb.receive_charge += buffers.charge(buffers.node(index).slice);
+        buffers.append_node(tcb.unread, index);
+    }
+    if (may_receive(tcb.state) && reassembly->fin_at(tcb.rcv.nxt)) {
+        receive_fin(tcb, events);
+    }
+    if (reassembly->empty() || !may_receive(tcb.state)) {
+        reassembly->clear(buffers);
+        drop_reassembly(tcb, context);
+    }
+}
+
+/// Two full segments have come since the last acknowledgement (RFC 9293 MUST-59, RFC 5681 §4.2).
+bool two_segments_unacknowledged(const Tcb& tcb) {
+    return tcb.rcv.nxt - tcb.rcv.acked >= 2 * std::int32_t{tcb.rcv_mss};
+}
+
+void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Instant now,
+                         Context& context, Arrival& arrival) {
+    if (tcb.reassembly == Pool<Reassembly>::none) {
+        tcb.reassembly = context.reassemblies.allocate();
+        if (tcb.reassembly == Pool<Reassembly>::none) {
+            emit_ack(tcb, now, context);
+            arrival.drop = Drop::tcp_out_of_order_budget;
+            return;
+        }
+        context.reassemblies[tcb.reassembly].reset();
+    }
+    Reassembly& reassembly = context.reassemblies[tcb.reassembly];
+    if (text.length > 0) {
+        const std::uint32_t taken = reassembly.insert(
+            context.buffers, text, seq, receive_budget(tcb, context) + reassembly.charge());
+        arrival.references += taken;
+        context.counters.add(Counter::out_of_order_segments, taken > 0 ? 1 : 0);
+    }
+    if (fin) {
+        reassembly.note_fin(seq + text.length);
+    }
+    if (reassembly.empty()) {
+        drop_reassembly(tcb, context);
+        arrival.drop = Drop::tcp_out_of_order_budget;
+    }
+    // Each one at once, so that the peer counts its duplicates.
+    context.counters.add(Counter::duplicate_acks_sent);
+    emit_ack(tcb, now, context);
+}
+
+} // namespace
+
+std::uint32_t receive_budget(const Tcb& tcb, const Context& context) {
+    // Twice the window, as a packet may pin twice the memory that its payload takes.
+    const std::uint32_t all = 2 * context.config.receive_buffer_bytes;
+    std::uint32_t charged = tcb.receive_charge;
+    if (tcb.reassembly != Pool<Reassembly>::none) {
+        charged += context.reassemblies[tcb.reassembly].charge();
+    }
+    return all - std::min(all, charged);
+}
+
+void accept_text(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Instant now, Context& context,
+                 Arrival& arrival) {
+    if (!may_receive(tcb.state)) {
+        arrival.drop = Drop::tcp_after_fin;
+        return;
+    }
+    if (text.length > 0) {
+        const auto length = std::min<std::uint32_t>(text.length, UINT16_MAX);
+        tcb.rcv_mss = static_cast<std::uint16_t>(std::max<std::uint32_t>(tcb.rcv_mss, length));
+    }
+    if (seq != tcb.rcv.nxt) {
+        accept_out_of_order(tcb, seq, text, fin, now, context, arrival);
+        return;
+    }
+    if (text.length > 0 && two_segments_unacknowledged(tcb)) {
+        emit_ack(tcb, now, context); // Before the burst ends: one ACK for every two full segments.
+    }
+    arrival.text = text;
+    arrival.fin = fin;
+}
+
+void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Context& context) {
+    // The user may have ended the connection while it looked at the text.
+    if (!may_receive(tcb.state)) {
+        return;
+    }
+    if (tcb.user_gone && arrival.text.length > used) {
+        abort(tcb, now, context);
+        arrival.events |= event::aborted;
+        return;
+    }
+    tcb.rcv.nxt += used;
+    const Slice rest = arrival.text.without_first(used);
+    if (rest.length > 0) {
+        if (!keep(tcb, rest, context, arrival.references)) {
+            arrival.drop = Drop::tcp_receive_budget;
+            tcb.ack_now = true;
+            return;
+        }
+        tcb.rcv.nxt += rest.length;
+    }
+    if (arrival.text.length > 0 && !tcb.ack_now) {
+        tcb.ack_delayed = true;
+    }
+    if (arrival.fin) {
+        receive_fin(tcb, arrival.events);
+    }
+    join_out_of_order(tcb, context, arrival.events);
+    if (two_segments_unacknowledged(tcb)) {
+        tcb.ack_now = true;
+    }
+}
+
+Slice unread(const Tcb& tcb, const Context& context) {
+    return tcb.unread.empty() ? Slice{} : context.buffers.front(tcb.unread);
+}
+
+void consume(Tcb& tcb, std::uint32_t count, Context& context) {
+    tcb.receive_charge -= context.buffers.drop_front(tcb.unread, count);
+    tcb.window_update = true;
+}
+
+} // namespace millrace::tcp

@@ -1,0 +1,102 @@
+#include "internal.hpp"
+
+#include "tcp/new_reno.hpp"
+
+namespace millrace::tcp {
+
+using wire::SeqNum;
+
+namespace {
+
+/// R2 has been reached: the connection is given up (RFC 9293 §3.8.3).
+std::uint8_t give_up(Tcb& tcb, Context& context) {
+    context.counters.add(Counter::gave_up);
+    enter_closed(tcb);
+    return event::timed_out;
+}
+
+std::uint8_t handshake_timer(Tcb& tcb, Instant now, Context& context) {
+    const std::uint8_t most =
+        tcb.state == State::syn_sent ? context.config.syn_retries : context.config.syn_ack_retries;
+    if (tcb.retransmits >= most) {
+        return give_up(tcb, context);
+    }
+    ++tcb.retransmits;
+    tcb.rtt.back_off(context.config);
+    tcb.retransmit_deadline = now + tcb.rtt.rto();
+    tcb.timing = false;
+    context.counters.add(Counter::syn_retransmits);
+    emit_syn(tcb, now, context);
+    return 0;
+}
+
+std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
+    ++tcb.retransmits; // Set back by whatever the peer answers.
+    tcb.rtt.back_off(context.config);
+    tcb.retransmit_deadline = now + tcb.rtt.rto();
+    emit_probe(tcb, now, context);
+    return 0;
+}
+
+/// RFC 6298 §5.4 to 5.6, RFC 5681 §3.1: back to one segment, and everything from SND.UNA on again.
+std::uint8_t retransmission_timer(Tcb& tcb, Instant now, Context& context) {
+    context.counters.add(Counter::retransmission_timeouts);
+    if (tcb.retransmits == 0) {
+        NewReno::on_timeout(tcb.congestion, tcb.flight(), tcb.snd_mss);
+    } else {
+        tcb.congestion.cwnd = tcb.snd_mss;
+    }
+    ++tcb.retransmits;
+    tcb.rtt.back_off(context.config);
+    tcb.recover = tcb.snd.nxt;
+    tcb.in_recovery = false;
+    tcb.duplicate_acks = 0;
+    tcb.timing = false;
+    tcb.snd.at = tcb.snd.una;
+    tcb.queue_at = Cursor{};
+    tcb.retransmit_first = true; // Even into a window that has closed meanwhile.
+    tcb.retransmit_deadline = now + tcb.rtt.rto();
+    return 0;
+}
+
+std::uint8_t retransmit_deadline_passed(Tcb& tcb, Instant now, Context& context) {
+    tcb.retransmit_deadline = never;
+    if (tcb.state == State::syn_sent || tcb.state == State::syn_received) {
+        return handshake_timer(tcb, now, context);
+    }
+    if (tcb.retransmits >= context.config.retries) {
+        return give_up(tcb, context);
+    }
+    return tcb.persisting ? probe_timer(tcb, now, context)
+                          : retransmission_timer(tcb, now, context);
+}
+
+std::uint8_t user_deadline_passed(Tcb& tcb) {
+    tcb.user_deadline = never;
+    if (tcb.user_gone && tcb.state == State::fin_wait_2) {
+        // Nobody waits for the peer's FIN; TIME-WAIT answers it should it still come.
+        tcb.state = State::time_wait;
+        return 0;
+    }
+    return tcb.user_gone ? std::uint8_t{0} : event::user_deadline;
+}
+
+} // namespace
+
+std::uint8_t deadline_passed(Tcb& tcb, Instant now, Context& context) {
+    if (tcb.ack_deadline <= now) {
+        tcb.ack_deadline = never;
+        tcb.ack_now = true;
+        context.counters.add(Counter::delayed_acks);
+    }
+    std::uint8_t events = 0;
+    if (tcb.retransmit_deadline <= now) {
+        events |= retransmit_deadline_passed(tcb, now, context);
+    }
+    if (tcb.user_deadline <= now && tcb.state != State::closed) {
+        events |= user_deadline_passed(tcb);
+    }
+    return events;
+}
+
+} // namespace millrace::tcp

@@ -1,0 +1,153 @@
+#include "internal.hpp"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+
+using wire::SeqNum;
+using wire::TcpSegment;
+namespace flag = wire::tcp_flag;
+
+void open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Instant now,
+          Context& context) {
+    tcb = Tcb{};
+    tcb.state = State::syn_sent;
+    tcb.snd.una = tcb.snd.at = iss;
+    tcb.snd.nxt = iss + 1;
+    tcb.recover = iss;
+    tcb.snd_mss = mss;
+    tcb.ts_offset = ts_offset;
+    tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
+    tcb.rtt.restore(context.config);
+    tcb.timing = true;
+    tcb.timed_seq = tcb.snd.nxt;
+    tcb.timed_at = now;
+    tcb.retransmit_deadline = now + tcb.rtt.rto();
+    context.counters.add(Counter::active_opens);
+    emit_syn(tcb, now, context);
+}
+
+void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, Instant now,
+               Context& context) {
+    static_cast<void>(now);
+    tcb = Tcb{};
+    tcb.state = State::established;
+    tcb.passive = true;
+    tcb.timestamps = handshake.timestamps;
+    tcb.sack = handshake.sack;
+    tcb.window_scale = handshake.window_scale;
+    tcb.snd_scale = handshake.window_scale ? handshake.snd_scale & 15U : 0;
+    tcb.rcv_scale =
+        handshake.window_scale ? scale_for(context.config.receive_buffer_bytes) & 15U : 0;
+    tcb.snd_mss = handshake.snd_mss;
+    tcb.snd.una = tcb.snd.nxt = tcb.snd.at = handshake.iss + 1;
+    tcb.recover = handshake.iss;
+    tcb.rcv.nxt = tcb.rcv.acked = handshake.irs + 1;
+    // What the SYN,ACK offered, whose window is never scaled.
+    tcb.rcv.edge =
+        tcb.rcv.nxt + std::min<std::uint32_t>(context.config.receive_buffer_bytes, UINT16_MAX);
+    tcb.ts_recent = handshake.ts_recent;
+    tcb.ts_offset = handshake.ts_offset;
+    tcb.snd.wl1 = segment.seq;
+    tcb.snd.wl2 = segment.ack;
+    take_window(tcb, segment);
+    tcb.rtt.restore(context.config);
+    tcb.congestion.cwnd = initial_window(tcb, context);
+    context.counters.add(Counter::passive_opens);
+}
+
+std::uint32_t send_space(const Tcb& tcb, const Context& context) {
+    if (tcb.fin_queued || !may_send(tcb.state)) {
+        return 0;
+    }
+    const std::uint32_t all = context.config.send_buffer_bytes;
+    return all - std::min(all, tcb.send_charge);
+}
+
+bool send(Tcb& tcb, const Slice& slice, Context& context) {
+    // A queue longer than half the sequence space could not be told from a shorter one.
+    constexpr std::uint32_t longest = 1U << 31;
+    if (tcb.fin_queued || !may_send(tcb.state) || slice.length > longest - tcb.queue.length ||
+        !context.buffers.append(tcb.queue, slice)) {
+        return false;
+    }
+    tcb.send_charge += context.buffers.charge(slice);
+    return true;
+}
+
+std::uint32_t send_copy(Tcb& tcb, std::span<const std::byte> bytes, Context& context) {
+    const std::size_t count = std::min<std::size_t>(bytes.size(), send_space(tcb, context));
+    const std::uint32_t copied = context.buffers.append_copy(tcb.queue, bytes.first(count));
+    tcb.send_charge += copied;
+    return copied;
+}
+
+void shutdown(Tcb& tcb) {
+    if (!tcb.fin_queued) {
+        tcb.fin_queued = true;
+        tcb.state = after_close(tcb.state);
+    }
+}
+
+bool close(Tcb& tcb, Instant now, Context& context) {
+    if (tcb.state == State::syn_sent) {
+        enter_closed(tcb);
+        return true;
+    }
+    if (!tcb.unread.empty()) {
+        abort(tcb, now, context);
+        return true;
+    }
+    tcb.user_gone = true;
+    shutdown(tcb);
+    tcb.user_deadline = tcb.state == State::fin_wait_2 ? now + context.config.fin_wait_2 : never;
+    return false;
+}
+
+void abort(Tcb& tcb, Instant now, Context& context) {
+    static_cast<void>(now);
+    switch (tcb.state) {
+    case State::syn_received:
+    case State::established:
+    case State::fin_wait_1:
+    case State::fin_wait_2:
+    case State::close_wait:
+    case State::closing:
+    case State::last_ack:
+        emit_reset(tcb, context);
+        break;
+    case State::closed:
+    case State::listen:
+    case State::syn_sent:
+    case State::time_wait:
+        break;
+    }
+    enter_closed(tcb);
+}
+
+void release(Tcb& tcb, Context& context) {
+    context.buffers.clear(tcb.queue);
+    context.buffers.clear(tcb.unread);
+    if (tcb.reassembly != Pool<Reassembly>::none) {
+        context.reassemblies[tcb.reassembly].clear(context.buffers);
+        context.reassemblies.release(tcb.reassembly);
+        tcb.reassembly = Pool<Reassembly>::none;
+    }
+}
+
+void answer_without_connection(const TcpSegment& segment, Context& context) {
+    if (segment.has(flag::rst)) {
+        return;
+    }
+    TcpSegment& reset = context.output.push().header;
+    if (segment.has(flag::ack)) {
+        reset.seq = segment.ack;
+        reset.flags = flag::rst;
+    } else {
+        reset.ack = segment.seq + segment.sequence_length();
+        reset.flags = flag::rst | flag::ack;
+    }
+    context.counters.add(Counter::resets_sent);
+}
+
+} // namespace millrace::tcp
