@@ -1,0 +1,49 @@
+#include "wire/ipv4.hpp"
+
+namespace millrace::wire::detail {
+namespace {
+
+constexpr std::uint8_t option_end = 0;
+constexpr std::uint8_t option_nop = 1;
+constexpr std::uint8_t option_loose_source_route = 131;
+constexpr std::uint8_t option_strict_source_route = 137;
+
+} // namespace
+
+Drop check_ipv4_options(std::span<const std::byte> options) {
+    while (!options.empty()) {
+        const auto kind = std::to_integer<std::uint8_t>(options[0]);
+        if (kind == option_end) {
+            return Drop::none;
+        }
+        if (kind == option_nop) {
+            options = options.subspan(1);
+            continue;
+        }
+        if (options.size() < 2) {
+            return Drop::ipv4_bad_options;
+        }
+        const auto length = std::to_integer<std::size_t>(options[1]);
+        if (length < 2 || length > options.size()) {
+            return Drop::ipv4_bad_options;
+        }
+        if (kind == option_loose_source_route || kind == option_strict_source_route) {
+            return Drop::ipv4_source_route;
+        }
+        options = options.subspan(length);
+    }
+    return Drop::none;
+}
+
+/// The end may not lie beyond the largest packet, and only the last fragment may have a length that
+/// does not divide by eight (RFC 791 §3.2).
+Drop check_ipv4_fragment(const Ipv4Packet& packet) {
+    const std::size_t end = packet.fragment_offset + packet.payload.size();
+    const bool uneven = packet.more_fragments && packet.payload.size() % 8 != 0;
+    if (packet.payload.empty() || uneven || end > ipv4_packet_bytes_max - ipv4_header_bytes_min) {
+        return Drop::fragment_malformed;
+    }
+    return Drop::none;
+}
+
+} // namespace millrace::wire::detail
