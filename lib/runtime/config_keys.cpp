@@ -1,0 +1,278 @@
+// Every key of the configuration: the one place where a key gets its name, unit, range and meaning.
+// docs/configuration.md is printed from it (millraced --explain-config).
+
+#include "config_schema.hpp"
+
+#include <array>
+#include <chrono>
+
+namespace millrace::runtime {
+
+namespace schema {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::int64_t entries_most = 100'000'000;
+
+constexpr std::array hugepages_names{
+    Choice<Hugepages>{Hugepages::automatic, "auto"},
+    Choice<Hugepages>{Hugepages::on, "on"},
+    Choice<Hugepages>{Hugepages::off, "off"},
+};
+constexpr std::array idle_names{
+    Choice<IdleMode>{IdleMode::adaptive, "adaptive"},
+    Choice<IdleMode>{IdleMode::poll, "poll"},
+};
+constexpr std::array policy_names{
+    Choice<TimeWaitPolicy>{TimeWaitPolicy::strict, "strict"},
+    Choice<TimeWaitPolicy>{TimeWaitPolicy::timestamps, "timestamps"},
+    Choice<TimeWaitPolicy>{TimeWaitPolicy::off, "off"},
+};
+constexpr std::array service_names{
+    Choice<ServiceKind>{ServiceKind::http, "http"},
+    Choice<ServiceKind>{ServiceKind::echo, "echo"},
+    Choice<ServiceKind>{ServiceKind::discard, "discard"},
+    Choice<ServiceKind>{ServiceKind::source, "source"},
+};
+constexpr std::array protocol_names{
+    Choice<Protocol>{Protocol::tcp, "tcp"},
+    Choice<Protocol>{Protocol::udp, "udp"},
+};
+constexpr std::array then_names{
+    Choice<AfterBytes>{AfterBytes::close, "close"},
+    Choice<AfterBytes>{AfterBytes::hold, "hold"},
+};
+constexpr std::array level_names{
+    Choice<LogLevel>{LogLevel::error, "error"},
+    Choice<LogLevel>{LogLevel::warn, "warn"},
+    Choice<LogLevel>{LogLevel::info, "info"},
+    Choice<LogLevel>{LogLevel::debug, "debug"},
+};
+
+Section<EalConfig> eal_section() {
+    Section<EalConfig> section{"eal", false, "DPDK's environment: memory and its own options."};
+    section.choice("hugepages", &EalConfig::hugepages, hugepages_names,
+                   "`auto` takes them where the machine has some, `on` refuses to start without, "
+                   "`off` runs on ordinary memory.");
+    section.integer("memory_mb", &EalConfig::memory_mb, {64, 1'048'576}, "MiB",
+                    "Memory taken at start, for packets above all.");
+    section.parsed_list(
+        "arguments", &EalConfig::arguments, "strings",
+        [](std::string_view text) {
+            return Parsed<std::string>{std::string{text}, {}, {}};
+        },
+        "More options for the EAL, each word a string; those after `--` on the command line follow "
+        "them.");
+    return section;
+}
+
+Section<WorkersConfig> workers_section() {
+    Section<WorkersConfig> section{"workers", false, "The cores that move packets."};
+    section.integer("count", &WorkersConfig::count, {1, 128}, "",
+                    "How many; each owns its connections and one queue of every port.");
+    section.integer_list("cores", &WorkersConfig::cores, {0, 1023},
+                         "The core of each worker, as many as there are workers; empty leaves that "
+                         "to the kernel.");
+    section.choice("idle", &WorkersConfig::idle, idle_names,
+                   "`adaptive` gives the core back when nothing comes, `poll` never does.");
+    section.duration<microseconds>(
+        "idle_latency_us", &WorkersConfig::idle_latency, {10, 100'000}, "us",
+        "How long a packet may wait because its worker rests, after a long "
+        "silence; after a short one it is less. 100 costs an idle worker about "
+        "13 % of a core, 1000 about 2 %.");
+    return section;
+}
+
+Section<PortConfig> port_section() {
+    Section<PortConfig> section{"port", true, "A network port and its addresses."};
+    section.string("name", &PortConfig::name, "What the port is called in messages and counters.")
+        .must();
+    section
+        .string("device", &PortConfig::device,
+                "A PCI address (`0000:01:00.0`) or a DPDK device string "
+                "(`net_tap0,iface=tap0`).")
+        .must();
+    section
+        .parsed("mac", &PortConfig::mac, "MAC address", parse_mac,
+                "The address the port answers to. On `net_tap` the kernel's end has the device's "
+                "own, so one is derived there.")
+        .by_default("the device's own");
+    section.integer("mtu", &PortConfig::mtu, {576, 9'600}, "bytes",
+                    "The largest IP packet; 1280 at least where there is an IPv6 address.");
+    section
+        .parsed_list("addresses", &PortConfig::addresses, "addresses with prefix length",
+                     parse_port_address, "As in `[\"198.18.0.2/24\", \"2001:db8::2/64\"]`.")
+        .must();
+    section.parsed_list("gateways", &PortConfig::gateways, "addresses", parse_plain_address,
+                        "The next hop to everywhere else, at most one of each family, on one of "
+                        "the port's networks.");
+    section
+        .integer("queues", &PortConfig::queues, {1, 128}, "",
+                 "Pairs of queues to ask the port for; with fewer than workers, packets are handed "
+                 "over in software.")
+        .by_default("one for each worker, or as many as the port has");
+    return section;
+}
+
+Section<TcpConfig> tcp_section() {
+    Section<TcpConfig> section{"tcp", false, "The engine, and what bounds its memory."};
+    section.duration<milliseconds>(
+        "retransmission_timeout_min_ms", &TcpConfig::rto_min, {1, 60'000}, "ms",
+        "The shortest wait for an acknowledgement before data is sent again (RFC 6298).");
+    section.duration<milliseconds>("retransmission_timeout_max_ms", &TcpConfig::rto_max,
+                                   {1'000, 600'000}, "ms",
+                                   "The longest, when each wait has doubled the one before.");
+    section.duration<milliseconds>("delayed_ack_ms", &TcpConfig::delayed_ack, {0, 200}, "ms",
+                                   "How long a lone segment waits to be acknowledged.");
+    section.duration<seconds>("fin_wait_2_timeout_s", &TcpConfig::fin_wait_2, {1, 3'600}, "s",
+                              "How long a connection that we have closed waits for its peer to "
+                              "close.");
+    section.integer("initial_window_segments", &TcpConfig::initial_window_segments, {1, 64},
+                    "segments", "What may be sent before anything is acknowledged (RFC 6928).");
+    section.integer("receive_buffer_bytes", &TcpConfig::receive_buffer_bytes,
+                    {4'096, 1'073'741'824}, "bytes", "The largest window a connection offers.");
+    section.integer("send_buffer_bytes", &TcpConfig::send_buffer_bytes, {4'096, 1'073'741'824},
+                    "bytes", "Memory that a connection's queued data may hold.");
+    section.integer("syn_ack_retries", &TcpConfig::syn_ack_retries, {0, 30}, "",
+                    "Repetitions of a SYN-ACK before a half-open connection is given up.");
+    section.integer("retries", &TcpConfig::retries, {1, 100}, "",
+                    "Retransmissions before a connection is given up (R2 of RFC 9293).");
+    section.integer("connections_max", &TcpConfig::connections_max, {1, entries_most}, "",
+                    "Connections of one worker.");
+    section.integer("half_open_max", &TcpConfig::half_open_max, {1, entries_most}, "",
+                    "Connections of one worker whose handshake is not complete.");
+    return section;
+}
+
+Section<TimeWaitConfig> time_wait_section() {
+    Section<TimeWaitConfig> section{"tcp.time_wait", false,
+                                    "What is kept of a connection that we closed first."};
+    section.duration<seconds>("duration_s", &TimeWaitConfig::duration, {1, 600}, "s",
+                              "2·MSL: how long.");
+    section.choice("policy", &TimeWaitConfig::policy, policy_names,
+                   "When a SYN may open the connection anew: `strict` beyond its last sequence "
+                   "number, `timestamps` beyond its last timestamp too (RFC 6191), `off` never.");
+    section.integer("entries_max", &TimeWaitConfig::entries_max, {1, entries_most}, "",
+                    "Entries of one worker; the oldest make room.");
+    return section;
+}
+
+void add_http_keys(Section<ListenConfig>& section) {
+    section
+        .string("root", &ListenConfig::root,
+                "The folder whose files are served; relative to the configuration's folder.")
+        .must()
+        .for_service("http");
+    section
+        .string("echo_path", &ListenConfig::echo_path,
+                "The path that answers a POST with its own body; empty for none.")
+        .for_service("http");
+    section
+        .integer("head_bytes_max", &ListenConfig::head_bytes_max, {256, 1'048'576}, "bytes",
+                 "The longest request line with all its fields.")
+        .for_service("http");
+    section
+        .integer("body_bytes_max", &ListenConfig::body_bytes_max, {0, 1'073'741'824}, "bytes",
+                 "The longest request body.")
+        .for_service("http");
+    section
+        .duration<seconds>("head_timeout_s", &ListenConfig::head_timeout, {1, 3'600}, "s",
+                           "From a request's first byte to the end of its fields.")
+        .for_service("http");
+    section
+        .duration<seconds>("body_timeout_s", &ListenConfig::body_timeout, {1, 3'600}, "s",
+                           "From there to the end of its body.")
+        .for_service("http");
+    section
+        .duration<seconds>("idle_timeout_s", &ListenConfig::idle_timeout, {1, 86'400}, "s",
+                           "Between requests on one connection.")
+        .for_service("http");
+}
+
+Section<ListenConfig> listen_section() {
+    Section<ListenConfig> section{"listen", true, "A service on a port number."};
+    section
+        .choice("service", &ListenConfig::service, service_names,
+                "`echo` sends back what comes, `discard` takes it, `source` sends and takes "
+                "nothing, `http` serves files.")
+        .must();
+    section.choice("protocol", &ListenConfig::protocol, protocol_names,
+                   "`udp` for `echo` and `discard` only.");
+    section.integer("port", &ListenConfig::port, {1, 65'535}, "", "The port number.").must();
+    section
+        .parsed_list("addresses", &ListenConfig::addresses, "addresses", parse_plain_address,
+                     "Which of the ports' addresses to listen on.")
+        .by_default("[], every address of every port");
+    section.boolean("no_delay", &ListenConfig::no_delay,
+                    "Sends short segments at once, without waiting for what is on its way to be "
+                    "acknowledged (Nagle's algorithm off).");
+    section.boolean("linger_zero", &ListenConfig::linger_zero,
+                    "Closes with RST: no TIME_WAIT, and what was queued is lost.");
+    add_http_keys(section);
+    section
+        .integer("bytes", &ListenConfig::bytes, {0, 1'099'511'627'776}, "bytes",
+                 "How much is sent to who connects.")
+        .for_service("source");
+    section.choice("then", &ListenConfig::then, then_names, "What follows the last byte.")
+        .for_service("source");
+    return section;
+}
+
+Section<ListenTimeWaitConfig> listen_time_wait_section() {
+    Section<ListenTimeWaitConfig> section{"listen.time_wait", false,
+                                          "TIME_WAIT of the listener above it."};
+    section
+        .duration<seconds>("duration_s", &ListenTimeWaitConfig::duration, {1, 600}, "s",
+                           "2·MSL: how long; at most eight different ones in all.")
+        .by_default("that of [tcp.time_wait]");
+    section
+        .choice("policy", &ListenTimeWaitConfig::policy, policy_names,
+                "When a SYN may open the connection anew.")
+        .by_default("that of [tcp.time_wait]");
+    return section;
+}
+
+Section<ManagementConfig> management_section() {
+    Section<ManagementConfig> section{"management", false, "How the running program is asked."};
+    section.string("socket", &ManagementConfig::socket,
+                   "The Unix socket that millrace-ctl talks to; empty for none.");
+    section.duration<seconds>("drain_timeout_s", &ManagementConfig::drain_timeout, {0, 86'400}, "s",
+                              "How long connections may take to finish after SIGTERM, before "
+                              "they are cut.");
+    return section;
+}
+
+Section<LogConfig> log_section() {
+    Section<LogConfig> section{"log", false, "Messages on standard error."};
+    section.choice("level", &LogConfig::level, level_names, "The least that is worth a line.");
+    return section;
+}
+
+} // namespace
+
+const Schema& schema() {
+    static const Schema all{{eal_section(), workers_section(), port_section(), tcp_section(),
+                             time_wait_section(), listen_section(), listen_time_wait_section(),
+                             management_section(), log_section()}};
+    return all;
+}
+
+} // namespace schema
+
+std::string_view name(ServiceKind service) {
+    return schema::name_of<ServiceKind>(schema::service_names, service);
+}
+
+std::string_view name(Protocol protocol) {
+    return schema::name_of<Protocol>(schema::protocol_names, protocol);
+}
+
+std::string_view name(TimeWaitPolicy policy) {
+    return schema::name_of<TimeWaitPolicy>(schema::policy_names, policy);
+}
+
+} // namespace millrace::runtime
