@@ -1,0 +1,105 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "wire/address.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <span>
+#include <vector>
+
+namespace millrace::stack {
+
+/// How far we are in making one of our addresses ours: RFC 4862 §5.4 for IPv6, RFC 5227 §2 for
+/// IPv4.
+///
+///    waiting --> probing --> announcing --> settled
+///       |           |        (may be used from here on)
+///       +-----------+------> lost: somebody else has it
+enum class ClaimState : std::uint8_t { waiting, probing, announcing, settled, lost };
+
+/// How often and when a family's addresses are probed and announced.
+struct ClaimRules {
+    std::uint8_t probes = 0;
+    std::uint8_t announcements = 0;
+    Duration first_probe_max{};    ///< The first waits for a random time up to this.
+    Duration probe_interval_min{}; ///< Between probes a random time,
+    Duration probe_interval_max{}; ///< up to this.
+    Duration last_probe_wait{};    ///< From the last probe until the address is ours.
+    Duration announcement_interval{};
+    Duration defence_interval{}; ///< Between two defences of an address.
+};
+
+/// The claims to one worker's addresses of one family: says what is to be sent, and when. One
+/// worker of a port makes them, the others are told how they end.
+template <class Addr>
+class Claims {
+  public:
+    enum class Act : std::uint8_t { probe, announce };
+
+    struct Step {
+        Addr address;
+        Act act = Act::probe;
+        bool became_usable = false;
+    };
+
+    /// `speaks`: this worker makes the claims. Without probes the addresses are ours at once.
+    Claims(std::span<const wire::Prefix<Addr>> addresses, const ClaimRules& rules, bool speaks,
+           std::minstd_rand& random, Instant now);
+
+    /// True when the address is ours and may be used: neither tentative nor lost.
+    [[nodiscard]] bool usable(const Addr& address) const {
+        const Claim* const claim = find(address);
+        return claim != nullptr && is_usable(claim->state);
+    }
+    [[nodiscard]] bool all_usable() const { return all_usable_; }
+
+    /// What is to be sent at `now`, one message at a time; nothing when nothing is due.
+    [[nodiscard]] std::optional<Step> next_step(Instant now);
+    /// When `next_step` has something again.
+    [[nodiscard]] Instant next_deadline() const;
+
+    /// Somebody else has the address or wants it too. True when that ends our claim; false when the
+    /// address is ours already (or lost already) and is kept.
+    bool contest(const Addr& address);
+
+    /// Whether to answer a rival with an announcement: not more often than the rules allow.
+    [[nodiscard]] bool may_defend(const Addr& address, Instant now);
+
+    /// The worker that makes the claims has told how one ended.
+    void settle(const Addr& address, ClaimState state);
+
+    /// The state of one of our addresses; `lost` for any other.
+    [[nodiscard]] ClaimState state(const Addr& address) const;
+
+  private:
+    struct Claim {
+        Addr address;
+        ClaimState state = ClaimState::settled;
+        std::uint8_t sent = 0; ///< Messages in this state.
+        Instant due = never;
+        Instant defended{};
+        bool has_defended = false;
+    };
+
+    [[nodiscard]] static bool is_usable(ClaimState state) {
+        return state == ClaimState::announcing || state == ClaimState::settled;
+    }
+    [[nodiscard]] const Claim* find(const Addr& address) const;
+    [[nodiscard]] Claim* find(const Addr& address);
+    void set_state(Claim& claim, ClaimState state);
+    void probe_sent(Claim& claim, Instant now);
+    void announcement_sent(Claim& claim, Instant now);
+    [[nodiscard]] Duration random_between(Duration least, Duration most);
+
+    ClaimRules rules_;
+    std::minstd_rand& random_;
+    std::vector<Claim> claims_;
+    bool all_usable_ = true;
+};
+
+extern template class Claims<wire::Ipv4Addr>;
+extern template class Claims<wire::Ipv6Addr>;
+
+} // namespace millrace::stack

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "wire/address.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+namespace millrace::stack {
+
+/// One port as IP sees it. It does not change while workers run, so they share it.
+struct Interface {
+    wire::MacAddr mac;
+    std::uint16_t mtu = 1500;                       ///< Bytes of the largest IP packet.
+    std::vector<wire::Prefix<wire::Ipv4Addr>> ipv4; ///< Our addresses, each with its subnet.
+    std::vector<wire::Prefix<wire::Ipv6Addr>> ipv6; ///< Likewise; see `add_link_local`.
+    std::optional<wire::Ipv4Addr> gateway4;
+    std::optional<wire::Ipv6Addr> gateway6;
+
+    /// Gives the port the link-local address made from its MAC address (RFC 4291 appendix A),
+    /// unless it has a link-local address already. Without one there is no neighbour discovery.
+    void add_link_local() {
+        for (const auto& own : ipv6) {
+            if (own.address.is_link_local()) {
+                return;
+            }
+        }
+        ipv6.push_back({wire::Ipv6Addr::link_local_from(mac), 64});
+    }
+
+    [[nodiscard]] bool owns(const wire::Ipv4Addr& address) const {
+        return is_one_of(ipv4, address);
+    }
+    [[nodiscard]] bool owns(const wire::Ipv6Addr& address) const {
+        return is_one_of(ipv6, address);
+    }
+
+    template <class Addr>
+    [[nodiscard]] const std::vector<wire::Prefix<Addr>>& addresses() const {
+        if constexpr (std::is_same_v<Addr, wire::Ipv4Addr>) {
+            return ipv4;
+        } else {
+            return ipv6;
+        }
+    }
+
+    template <class Addr>
+    [[nodiscard]] const std::optional<Addr>& gateway() const {
+        if constexpr (std::is_same_v<Addr, wire::Ipv4Addr>) {
+            return gateway4;
+        } else {
+            return gateway6;
+        }
+    }
+
+    /// The largest TCP payload that fits the MTU, in bytes, with headers that have no options
+    /// (RFC 6691 §2).
+    template <class Addr>
+    [[nodiscard]] std::uint16_t mss() const {
+        constexpr unsigned headers = std::is_same_v<Addr, wire::Ipv4Addr> ? 20 + 20 : 40 + 20;
+        return static_cast<std::uint16_t>(mtu - headers);
+    }
+
+  private:
+    template <class Addr>
+    [[nodiscard]] static bool is_one_of(const std::vector<wire::Prefix<Addr>>& ours,
+                                        const Addr& address) {
+        for (const auto& own : ours) {
+            if (own.address == address) {
+                return true;
+            }
+        }
+        return false;
+    }
+};
+
+} // namespace millrace::stack
