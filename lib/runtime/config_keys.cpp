@@ -28,9 +28,9 @@ constexpr std::array idle_names{
     Choice<IdleMode>{IdleMode::poll, "poll"},
 };
 constexpr std::array policy_names{
-    Choice<TimeWaitPolicy>{TimeWaitPolicy::strict, "strict"},
-    Choice<TimeWaitPolicy>{TimeWaitPolicy::timestamps, "timestamps"},
-    Choice<TimeWaitPolicy>{TimeWaitPolicy::off, "off"},
+    Choice<tcp::ReusePolicy>{tcp::ReusePolicy::strict, "strict"},
+    Choice<tcp::ReusePolicy>{tcp::ReusePolicy::timestamps, "timestamps"},
+    Choice<tcp::ReusePolicy>{tcp::ReusePolicy::off, "off"},
 };
 constexpr std::array service_names{
     Choice<ServiceKind>{ServiceKind::http, "http"},
@@ -207,9 +207,10 @@ Section<ListenConfig> listen_section() {
         .parsed_list("addresses", &ListenConfig::addresses, "addresses", parse_plain_address,
                      "Which of the ports' addresses to listen on.")
         .by_default("[], every address of every port");
-    section.boolean("no_delay", &ListenConfig::no_delay,
-                    "Sends short segments at once, without waiting for what is on its way to be "
-                    "acknowledged (Nagle's algorithm off).");
+    section.boolean(
+        "no_delay", &ListenConfig::no_delay,
+        "Sends short segments at once; `false` makes them wait for what is on its way to be "
+        "acknowledged (Nagle's algorithm).");
     section.boolean("linger_zero", &ListenConfig::linger_zero,
                     "Closes with RST: no TIME_WAIT, and what was queued is lost.");
     add_http_keys(section);
@@ -271,8 +272,8 @@ std::string_view name(Protocol protocol) {
     return schema::name_of<Protocol>(schema::protocol_names, protocol);
 }
 
-std::string_view name(TimeWaitPolicy policy) {
-    return schema::name_of<TimeWaitPolicy>(schema::policy_names, policy);
+std::string_view name(tcp::ReusePolicy policy) {
+    return schema::name_of<tcp::ReusePolicy>(schema::policy_names, policy);
 }
 
 } // namespace millrace::runtime

@@ -1,20 +1,11 @@
 #include "runtime/counters.hpp"
 
-#include "base/assert.hpp"
-
 #include <algorithm>
 #include <utility>
 
 namespace millrace::runtime {
 
 namespace {
-
-std::uint64_t load(const std::uint64_t* value) {
-    // C++20 has no atomic_ref to const; the object itself is the worker's and not const, and a load
-    // writes nothing.
-    return std::atomic_ref<std::uint64_t>{*const_cast<std::uint64_t*>(value)}.load(
-        std::memory_order_relaxed);
-}
 
 std::uint64_t combined(Combine how, const std::vector<std::uint64_t>& values) {
     if (values.empty()) {
@@ -41,20 +32,18 @@ CounterRegistry::Group& CounterRegistry::group_named(const std::string& name) {
     return groups_.emplace_back(Group{name, {}});
 }
 
-void CounterRegistry::add_block(const std::string& group_name, std::span<const CounterInfo> infos,
-                                std::span<const std::uint64_t> values) {
-    MILLRACE_ASSERT(infos.size() == values.size());
+void CounterRegistry::add_worker(const std::string& group_name, const CounterInfo& info,
+                                 Read read) {
     Group& group = group_named(group_name);
-    for (std::size_t i = 0; i < infos.size(); ++i) {
-        const auto found =
-            std::find_if(group.entries.begin(), group.entries.end(),
-                         [&](const Entry& entry) { return entry.info.name == infos[i].name; });
-        if (found != group.entries.end()) {
-            found->workers.push_back(&values[i]);
-        } else {
-            group.entries.push_back(Entry{infos[i], {&values[i]}, nullptr});
-        }
+    const auto found =
+        std::find_if(group.entries.begin(), group.entries.end(),
+                     [&](const Entry& entry) { return entry.info.name == info.name; });
+    if (found != group.entries.end()) {
+        found->workers.push_back(std::move(read));
+        return;
     }
+    Entry& entry = group.entries.emplace_back(Entry{info, {}, nullptr});
+    entry.workers.push_back(std::move(read));
 }
 
 void CounterRegistry::add(const std::string& group, CounterInfo info,
@@ -83,8 +72,8 @@ CounterReading CounterRegistry::read(std::size_t index) const {
         return reading;
     }
     reading.worker_values.reserve(entry.workers.size());
-    for (const std::uint64_t* worker : entry.workers) {
-        reading.worker_values.push_back(load(worker));
+    for (const Read& worker : entry.workers) {
+        reading.worker_values.push_back(worker());
     }
     reading.value = combined(entry.info.combine, reading.worker_values);
     return reading;

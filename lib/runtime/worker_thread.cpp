@@ -1,5 +1,6 @@
 #include "runtime/worker_thread.hpp"
 
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -25,7 +26,7 @@ void ThreadRest::sleep(Duration length) {
 }
 
 std::span<const CounterInfo> loop_counter_infos() {
-    static const std::array<CounterInfo, LoopMeter::size> infos{{
+    static const std::array<CounterInfo, loop_counter_count> infos{{
         {"polls", "turns of the worker's loop"},
         {"polls_with_work", "turns that found something to do"},
         {"busy_ns", "time spent in turns that found something to do"},
@@ -38,8 +39,9 @@ std::span<const CounterInfo> loop_counter_infos() {
 }
 
 void LoopMeter::close_window() {
-    publish(values_[static_cast<std::size_t>(LoopCounter::busy_permille)],
-            window_busy_ns_ * 1000 / window_ns_);
+    const std::uint64_t share = window_busy_ns_ * 1000 / window_ns_;
+    // Unsigned: adding the difference sets it, whichever of the two is larger.
+    counters_.add(LoopCounter::busy_permille, share - counters_[LoopCounter::busy_permille]);
     window_ns_ = 0;
     window_busy_ns_ = 0;
 }
@@ -55,32 +57,34 @@ bool core_available(unsigned core) {
 
 namespace {
 
-void settle(const std::string& name) {
-    (void)pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-    // The default slack of 50 us would be added to every sleep.
-    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-}
-
-void pin(std::thread& thread, unsigned core) {
+void pin(unsigned core) {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(core, &set);
-    const int error = pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
+    const int error = pthread_setaffinity_np(pthread_self(), sizeof set, &set);
     if (error != 0) {
         spdlog::warn("a worker cannot be pinned to core {}: {}", core, std::strerror(error));
     }
 }
 
+void settle(const ThreadPlace& place) {
+    (void)pthread_setname_np(pthread_self(), place.name.substr(0, 15).c_str());
+    if (place.core) {
+        pin(*place.core);
+    }
+    // The default slack of 50 us would be added to every sleep.
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+}
+
 } // namespace
 
 std::thread start_thread(ThreadPlace place, std::function<void()> body) {
-    const std::optional<unsigned> core = place.core;
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     std::thread thread{[place = std::move(place), body = std::move(body)] {
-        settle(place.name);
+        settle(place);
         if (place.on_start) {
             place.on_start();
         }
@@ -90,9 +94,6 @@ std::thread start_thread(ThreadPlace place, std::function<void()> body) {
         }
     }};
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (core) {
-        pin(thread, *core);
-    }
     return thread;
 }
 

@@ -52,7 +52,7 @@ entries_max = 3000
 service = "http"
 port = 80
 addresses = ["198.18.0.2"]
-no_delay = true
+no_delay = false
 linger_zero = true
 root = "."
 echo_path = "/echo"
@@ -130,7 +130,7 @@ TEST(Config, ReadsTcp) {
     EXPECT_EQ(tcp.connections_max, 1000U);
     EXPECT_EQ(tcp.half_open_max, 2000U);
     EXPECT_EQ(tcp.time_wait.duration, 10s);
-    EXPECT_EQ(tcp.time_wait.policy, TimeWaitPolicy::strict);
+    EXPECT_EQ(tcp.time_wait.policy, tcp::ReusePolicy::strict);
     EXPECT_EQ(tcp.time_wait.entries_max, 3000U);
 }
 
@@ -143,7 +143,7 @@ TEST(Config, ReadsListeners) {
     EXPECT_EQ(http.port, 80);
     ASSERT_EQ(http.addresses.size(), 1U);
     EXPECT_EQ(to_string(http.addresses[0]), "198.18.0.2");
-    EXPECT_TRUE(http.no_delay);
+    EXPECT_FALSE(http.no_delay);
     EXPECT_TRUE(http.linger_zero);
     EXPECT_EQ(http.echo_path, "/echo");
     EXPECT_EQ(http.head_bytes_max, 4096U);
@@ -163,11 +163,11 @@ TEST(Config, AListenersTimeWaitStandsOnTheCommonOne) {
     const Config config = loaded(everything);
     const TimeWaitConfig own = time_wait_of(config.listeners[0], config.tcp.time_wait);
     EXPECT_EQ(own.duration, 5s);
-    EXPECT_EQ(own.policy, TimeWaitPolicy::off);
+    EXPECT_EQ(own.policy, tcp::ReusePolicy::off);
     EXPECT_EQ(own.entries_max, 3000U);
     const TimeWaitConfig common = time_wait_of(config.listeners[1], config.tcp.time_wait);
     EXPECT_EQ(common.duration, 10s);
-    EXPECT_EQ(common.policy, TimeWaitPolicy::strict);
+    EXPECT_EQ(common.policy, tcp::ReusePolicy::strict);
 }
 
 TEST(Config, LeavesDefaultsWhereNothingIsSaid) {
@@ -184,7 +184,7 @@ addresses = ["198.18.0.2/24"]
     EXPECT_FALSE(config.ports[0].queues.has_value());
     EXPECT_EQ(config.tcp.delayed_ack, 40ms);
     EXPECT_EQ(config.tcp.time_wait.duration, 60s);
-    EXPECT_EQ(config.tcp.time_wait.policy, TimeWaitPolicy::timestamps);
+    EXPECT_EQ(config.tcp.time_wait.policy, tcp::ReusePolicy::timestamps);
 }
 
 TEST(Config, RemembersWhereAKeyStood) {

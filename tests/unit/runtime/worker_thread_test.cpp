@@ -68,7 +68,7 @@ struct FakeWorker {
 using FakeLoop = WorkerLoop<FakeWorker, FakeClock, FakeRest>;
 
 std::uint64_t value(const FakeLoop& loop, LoopCounter counter) {
-    return loop.meter().values()[static_cast<std::size_t>(counter)];
+    return loop.meter().counters()[counter];
 }
 
 /// Runs `worker` until it has polled `idle_polls` times in vain.
@@ -136,9 +136,7 @@ TEST(WorkerLoop, CountsBusyTimeByTheTurnsThatDidSomething) {
 
 TEST(LoopMeter, BusyShareIsThatOfTheLastWholeWindow) {
     LoopMeter meter;
-    const auto share = [&] {
-        return meter.values()[static_cast<std::size_t>(LoopCounter::busy_permille)];
-    };
+    const auto share = [&] { return meter.counters()[LoopCounter::busy_permille]; };
     meter.turn(250ms, true);
     meter.turn(700ms, false);
     EXPECT_EQ(share(), 0U) << "no window is whole yet";
@@ -148,6 +146,8 @@ TEST(LoopMeter, BusyShareIsThatOfTheLastWholeWindow) {
     EXPECT_EQ(share(), 250U);
     meter.turn(1ms, true);
     EXPECT_EQ(share(), 1000U);
+    meter.turn(2s, false);
+    EXPECT_EQ(share(), 0U);
 }
 
 TEST(LoopMeter, EveryCounterHasAName) {
@@ -184,18 +184,16 @@ TEST(StartThread, IsNamedPinnedAndDeafToSignals) {
     EXPECT_EQ(sigismember(&mask, SIGTERM), 0) << "the caller still hears them";
 }
 
-TEST(StartThread, RunsOnItsCore) {
+TEST(StartThread, IsPinnedBeforeItsFirstWords) {
     const auto core = static_cast<unsigned>(sched_getcpu());
-    // Pinning happens from outside, so the thread looks until it is pinned.
     bool pinned = false;
-    std::thread thread = start_thread(ThreadPlace{"pinned", core, {}, {}}, [&] {
+    const auto look = [&] {
         cpu_set_t set;
-        do {
-            CPU_ZERO(&set);
-            pthread_getaffinity_np(pthread_self(), sizeof set, &set);
-        } while (CPU_COUNT(&set) != 1);
-        pinned = CPU_ISSET(core, &set);
-    });
+        CPU_ZERO(&set);
+        pthread_getaffinity_np(pthread_self(), sizeof set, &set);
+        pinned = CPU_COUNT(&set) == 1 && CPU_ISSET(core, &set);
+    };
+    std::thread thread = start_thread(ThreadPlace{"pinned", core, look, {}}, [] {});
     thread.join();
     EXPECT_TRUE(pinned);
 }

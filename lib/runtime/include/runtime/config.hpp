@@ -4,6 +4,7 @@
 #include "runtime/address.hpp"
 #include "runtime/idle.hpp"
 #include "tcp/config.hpp"
+#include "tcp/time_wait.hpp"
 
 #include <cstdint>
 #include <map>
@@ -46,18 +47,16 @@ struct PortConfig {
     std::optional<std::uint16_t> queues; ///< One for each worker when not set.
 };
 
-enum class TimeWaitPolicy : std::uint8_t { strict, timestamps, off };
-
 struct TimeWaitConfig {
     Duration duration = 60s;
-    TimeWaitPolicy policy = TimeWaitPolicy::timestamps;
+    tcp::ReusePolicy policy = tcp::ReusePolicy::timestamps;
     std::uint32_t entries_max = 65'536;
 };
 
 /// What the engine takes, and what bounds the memory around it.
 struct TcpConfig : tcp::Config {
     std::uint32_t connections_max = 65'536;
-    std::uint32_t half_open_max = 65'536;
+    std::uint32_t half_open_max = 8'192;
     TimeWaitConfig time_wait;
 };
 
@@ -70,7 +69,7 @@ enum class AfterBytes : std::uint8_t { close, hold };
 /// What a listener decides of TIME_WAIT for itself; the rest is [tcp.time_wait]'s.
 struct ListenTimeWaitConfig {
     std::optional<Duration> duration;
-    std::optional<TimeWaitPolicy> policy;
+    std::optional<tcp::ReusePolicy> policy;
 };
 
 struct ListenConfig {
@@ -78,7 +77,7 @@ struct ListenConfig {
     Protocol protocol = Protocol::tcp;
     std::uint16_t port = 0;
     std::vector<IpAddr> addresses; ///< None: every address of every port.
-    bool no_delay = false;
+    bool no_delay = true;
     bool linger_zero = false;
     ListenTimeWaitConfig time_wait;
     // http
@@ -161,6 +160,6 @@ struct LoadedConfig {
 
 [[nodiscard]] std::string_view name(ServiceKind service);
 [[nodiscard]] std::string_view name(Protocol protocol);
-[[nodiscard]] std::string_view name(TimeWaitPolicy policy);
+[[nodiscard]] std::string_view name(tcp::ReusePolicy policy);
 
 } // namespace millrace::runtime

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <atomic>
+#include "base/assert.hpp"
+#include "base/counters.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,17 +11,6 @@
 #include <vector>
 
 namespace millrace::runtime {
-
-/// Adds to a counter that only the calling thread writes. No read-modify-write instruction: a
-/// reader on another thread sees the value before or the value after, never a torn one.
-inline void count(std::uint64_t& counter, std::uint64_t amount = 1) {
-    std::atomic_ref<std::uint64_t>{counter}.store(counter + amount, std::memory_order_relaxed);
-}
-
-/// Sets a gauge that only the calling thread writes.
-inline void publish(std::uint64_t& gauge, std::uint64_t value) {
-    std::atomic_ref<std::uint64_t>{gauge}.store(value, std::memory_order_relaxed);
-}
 
 /// What a number means over time.
 enum class CounterKind : std::uint8_t {
@@ -51,11 +42,17 @@ struct CounterReading {
 /// taken at one instant.
 class CounterRegistry {
   public:
-    /// Adds one worker's block: `values[i]` is what `infos[i]` describes, written by that worker
-    /// alone with relaxed atomic stores. Groups are made as they come; every worker's block of one
-    /// group has the same `infos`. The block outlives the registry.
+    /// Adds one worker's block, whose counters `infos` describes in the order of `Name`. Groups are
+    /// made as they come; the blocks of all workers in one group have the same `infos`. The block
+    /// outlives the registry.
+    template <class Name, std::size_t count>
     void add_block(const std::string& group, std::span<const CounterInfo> infos,
-                   std::span<const std::uint64_t> values);
+                   const Counters<Name, count>& block) {
+        MILLRACE_ASSERT(infos.size() == count);
+        for (std::size_t i = 0; i < count; ++i) {
+            add_worker(group, infos[i], [&block, i] { return block[static_cast<Name>(i)]; });
+        }
+    }
 
     /// Adds a number that is asked for: `read` is called by the thread that reads the registry.
     void add(const std::string& group, CounterInfo info, std::function<std::uint64_t()> read);
@@ -66,16 +63,19 @@ class CounterRegistry {
     [[nodiscard]] CounterReading read(std::size_t index) const;
 
   private:
+    using Read = std::function<std::uint64_t()>;
+
     struct Entry {
         CounterInfo info;
-        std::vector<const std::uint64_t*> workers;
-        std::function<std::uint64_t()> read; ///< Set when the number is asked for.
+        std::vector<Read> workers; ///< Or else
+        Read read;                 ///< the one who knows.
     };
     struct Group {
         std::string name;
         std::vector<Entry> entries;
     };
 
+    void add_worker(const std::string& group, const CounterInfo& info, Read read);
     Group& group_named(const std::string& name);
 
     std::vector<Group> groups_;

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "base/counters.hpp"
 #include "base/time.hpp"
 #include "runtime/counters.hpp"
 #include "runtime/idle.hpp"
 
-#include <array>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
@@ -49,8 +49,12 @@ enum class LoopCounter : std::uint8_t {
     elapsed_ns,
     sleeps,
     busy_permille,
-    count, ///< How many there are; not a counter.
 };
+
+inline constexpr std::size_t loop_counter_count =
+    static_cast<std::size_t>(LoopCounter::busy_permille) + 1;
+
+using LoopCounters = Counters<LoopCounter, loop_counter_count>;
 
 /// Names of the above, in that order, for the counter registry.
 [[nodiscard]] std::span<const CounterInfo> loop_counter_infos();
@@ -58,16 +62,14 @@ enum class LoopCounter : std::uint8_t {
 /// The time a worker spends on work, published for other threads to read.
 class LoopMeter {
   public:
-    static constexpr std::size_t size = static_cast<std::size_t>(LoopCounter::count);
-
     /// One turn of the loop took `length`, waiting included, and did some work or none.
     void turn(Duration length, bool worked) {
         const auto length_ns = static_cast<std::uint64_t>(length.count());
-        add(LoopCounter::polls, 1);
-        add(LoopCounter::elapsed_ns, length_ns);
+        counters_.add(LoopCounter::polls);
+        counters_.add(LoopCounter::elapsed_ns, length_ns);
         if (worked) {
-            add(LoopCounter::polls_with_work, 1);
-            add(LoopCounter::busy_ns, length_ns);
+            counters_.add(LoopCounter::polls_with_work);
+            counters_.add(LoopCounter::busy_ns, length_ns);
         }
         window_ns_ += length_ns;
         window_busy_ns_ += worked ? length_ns : 0;
@@ -76,21 +78,18 @@ class LoopMeter {
         }
     }
 
-    void slept() { add(LoopCounter::sleeps, 1); }
+    void slept() { counters_.add(LoopCounter::sleeps); }
 
-    /// By `LoopCounter`; other threads read it by atomic references.
-    [[nodiscard]] std::span<const std::uint64_t> values() const { return values_; }
+    /// For any thread to read.
+    [[nodiscard]] const LoopCounters& counters() const { return counters_; }
 
     /// The busy share is that of the last whole window of at least this length.
     static constexpr std::uint64_t window_length_ns = 1'000'000'000;
 
   private:
-    void add(LoopCounter counter, std::uint64_t amount) {
-        count(values_[static_cast<std::size_t>(counter)], amount);
-    }
     void close_window();
 
-    alignas(64) std::array<std::uint64_t, size> values_{};
+    alignas(64) LoopCounters counters_;
     std::uint64_t window_ns_ = 0;
     std::uint64_t window_busy_ns_ = 0;
 };
@@ -149,10 +148,11 @@ class WorkerLoop {
 
 /// Where and as what a worker's thread runs.
 struct ThreadPlace {
-    std::string name;               ///< Shown by top -H; its first 15 bytes.
-    std::optional<unsigned> core;   ///< Pinned to it when set.
-    std::function<void()> on_start; ///< In the thread, first: joins it to the EAL.
-    std::function<void()> on_end;   ///< In the thread, last.
+    std::string name;             ///< Shown by top -H; its first 15 bytes.
+    std::optional<unsigned> core; ///< Pinned to it when set.
+    std::function<void()>
+        on_start; ///< In the thread, once it is named and pinned: joins it to the EAL.
+    std::function<void()> on_end; ///< In the thread, last.
 };
 
 /// Whether this process may run on `core`, in its CPU set as it is now.
