@@ -1,6 +1,6 @@
 #pragma once
 
-#include "hex.hpp"
+#include "support.hpp"
 
 #include <cstddef>
 #include <vector>

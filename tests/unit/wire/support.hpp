@@ -1,11 +1,14 @@
 #pragma once
 
+#include "wire/drop.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
-#include <memory>
+#include <ostream>
 #include <random>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -36,14 +39,18 @@ inline std::vector<std::byte> copy_of(std::span<const std::byte> bytes) {
     return {bytes.begin(), bytes.end()};
 }
 
+/// What GoogleTest prints of a drop.
+inline void PrintTo(Drop drop, std::ostream* out) {
+    *out << name(drop);
+}
+
 /// Calls `check` with the first n bytes for every n from none to all, each time in memory of its
 /// own that ends with them, so that the address sanitizer sees a read past the end.
 template <class Check>
 void at_every_length(std::span<const std::byte> bytes, Check check) {
     for (std::size_t length = 0; length <= bytes.size(); ++length) {
-        const auto exact = std::make_unique<std::byte[]>(length);
-        std::copy_n(bytes.begin(), length, exact.get());
-        check(std::span<const std::byte>{exact.get(), length});
+        const std::vector<std::byte> exact = copy_of(bytes.first(length));
+        check(std::span<const std::byte>{exact});
     }
 }
 
