@@ -11,7 +11,7 @@
 # pci:   for binding a NIC to a DPDK driver (bind.sh).
 declare -A packages=(
   [build]="g++ meson ninja-build pkgconf libdpdk-dev libtbb-dev libtomlplusplus-dev libcli11-dev
-           libfmt-dev nlohmann-json3-dev libboost-dev zlib1g-dev libbrotli-dev"
+           libfmt-dev libspdlog-dev nlohmann-json3-dev libboost-dev zlib1g-dev libbrotli-dev"
   [run]="iproute2 ethtool socat"
   [check]="curl iputils-ping"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev clang-14 libclang-rt-14-dev ccache shellcheck

@@ -119,7 +119,7 @@ build() {
   shift 2
   say "building $directory ($*)"
   # shellcheck disable=SC2086 # targets are words
-  if { configure "$directory" "$@" && ninja -C "$directory" $targets; } >"$log" 2>&1; then
+  if { configure "$directory" "$@" && ninja -C "$directory" -j "$(nproc)" $targets; } >"$log" 2>&1; then
     tally 1 0 0
     return 0
   fi
@@ -202,17 +202,22 @@ stage_sim() {
 
 stage_bench() {
   gcc_build || return
-  say "benchmarks, each for a moment"
-  local program
-  while IFS= read -r program; do
+  local program programs=()
+  mapfile -t programs < <(ninja -C build/test-gcc -t targets all |
+    sed -n 's,^\(bench/micro/[^:]*bench[^:/]*\): cpp_LINKER.*,\1,p' | sort)
+  if ((${#programs[@]} == 0)); then
+    fail "no benchmark was found" "ninja -C build/test-gcc -t targets all"
+    return
+  fi
+  say "${#programs[@]} benchmark programs, each for a moment"
+  for program in "${programs[@]}"; do
     if "build/test-gcc/$program" --benchmark_min_time=0.001 >"$scratch/bench.log" 2>&1; then
       tally 1 0 0
     else
       tail -n 20 "$scratch/bench.log"
       fail "benchmark $program" "build/test-gcc/$program"
     fi
-  done < <(ninja -C build/test-gcc -t targets all |
-    sed -n 's,^\(bench/micro/[^:]*_bench\): cpp_LINKER.*,\1,p' | sort)
+  done
 }
 
 stage_nodpdk() {
@@ -223,7 +228,7 @@ stage_nodpdk() {
 sanitize_build() {
   [[ -n "${sanitize_is_built:-}" ]] && return 0
   CC=clang-14 CXX=clang++-14 build build/test-sanitize all -Ddpdk=enabled -Dfuzz=true \
-    -Db_sanitize=address,undefined -Db_lundef=false && sanitize_is_built=1
+    -Dsimulation_seeds=100 -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false && sanitize_is_built=1
 }
 
 stage_sanitize() {
@@ -280,8 +285,8 @@ stage_fuzz() {
 
 stage_tsan() {
   say "configuring build/test-tsan"
-  if ! CC=clang-14 CXX=clang++-14 configure build/test-tsan -Ddpdk=enabled -Db_sanitize=thread \
-    -Db_lundef=false >"$scratch/build.log" 2>&1; then
+  if ! CC=clang-14 CXX=clang++-14 configure build/test-tsan -Ddpdk=enabled -Doptimization=1 \
+    -Db_sanitize=thread -Db_lundef=false >"$scratch/build.log" 2>&1; then
     tail -n 20 "$scratch/build.log"
     fail "configuring build/test-tsan" "CC=clang-14 CXX=clang++-14 meson setup build/test-tsan -Db_sanitize=thread -Db_lundef=false"
     return
