@@ -70,7 +70,14 @@ bool Buffers::append_chunk(Rope& rope) {
     return true;
 }
 
-std::uint32_t Buffers::append_copy(Rope& rope, std::span<const std::byte> bytes) {
+std::uint32_t Buffers::copy_charge(const Rope& rope, std::uint32_t length) const {
+    const std::uint32_t room = room_in_last_chunk(rope);
+    const std::uint32_t rest = length - std::min(length, room);
+    return (rest + Chunk::capacity - 1) / Chunk::capacity * std::uint32_t{sizeof(Chunk)};
+}
+
+std::uint32_t Buffers::append_copy(Rope& rope, std::span<const std::byte> bytes,
+                                   std::uint32_t& charged) {
     std::uint32_t copied = 0;
     while (copied < bytes.size()) {
         std::uint32_t room = room_in_last_chunk(rope);
@@ -78,6 +85,7 @@ std::uint32_t Buffers::append_copy(Rope& rope, std::span<const std::byte> bytes)
             if (!append_chunk(rope)) {
                 break;
             }
+            charged += std::uint32_t{sizeof(Chunk)};
             room = Chunk::capacity;
         }
         const auto rest = static_cast<std::uint32_t>(bytes.size()) - copied;

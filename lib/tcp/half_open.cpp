@@ -21,6 +21,17 @@ std::uint32_t window(const Config& config) {
     return std::min<std::uint32_t>(config.receive_buffer_bytes, UINT16_MAX);
 }
 
+constexpr unsigned answers_max = 7;
+constexpr unsigned retransmits_max = 31;
+
+bool may_answer(HalfOpen& entry) {
+    if (entry.answers == answers_max) {
+        return false;
+    }
+    entry.answers = (entry.answers + 1U) & answers_max;
+    return true;
+}
+
 void emit_syn_ack(const HalfOpen& entry, std::uint16_t own_mss, Instant now, Context& context) {
     TcpSegment& header = context.output.push().header;
     header.seq = entry.iss;
@@ -40,7 +51,10 @@ void emit_syn_ack(const HalfOpen& entry, std::uint16_t own_mss, Instant now, Con
     }
 }
 
-void emit_challenge(const HalfOpen& entry, Instant now, Context& context) {
+void emit_challenge(HalfOpen& entry, Instant now, Context& context) {
+    if (!may_answer(entry)) {
+        return;
+    }
     TcpSegment& header = context.output.push().header;
     header.seq = entry.iss + 1;
     header.ack = entry.irs + 1;
@@ -66,7 +80,12 @@ bool fails_paws(const HalfOpen& entry, const TcpSegment& segment) {
            static_cast<std::int32_t>(segment.options.ts_val - entry.ts_recent) < 0;
 }
 
-HalfOpenResult take_reset(const HalfOpen& entry, const TcpSegment& segment, Instant now,
+bool lacks_timestamps(const HalfOpen& entry, const TcpSegment& segment) {
+    return entry.timestamps && !segment.options.has_timestamps &&
+           !segment.has(flag::rst | flag::syn);
+}
+
+HalfOpenResult take_reset(HalfOpen& entry, const TcpSegment& segment, Instant now,
                           Context& context) {
     if (segment.seq != entry.irs + 1) {
         emit_challenge(entry, now, context);
@@ -88,7 +107,7 @@ void listen_syn(HalfOpen& entry, const TcpSegment& syn, SeqNum iss, std::uint32_
     entry = HalfOpen{};
     entry.iss = iss;
     entry.irs = syn.seq;
-    entry.mss = std::min(own_mss, peer_mss(options));
+    entry.mss = std::max(std::min(own_mss, peer_mss(options)), mss_floor);
     entry.window_scale = options.has_window_scale;
     entry.scale =
         options.has_window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
@@ -103,8 +122,13 @@ HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, std::
                                Instant now, Context& context) {
     // The same SYN again: our answer was lost, or crossed with it.
     if (segment.has(flag::syn) && !segment.has(flag::ack) && segment.seq == entry.irs) {
-        emit_syn_ack(entry, own_mss, now, context);
+        if (may_answer(entry)) {
+            emit_syn_ack(entry, own_mss, now, context);
+        }
         return {HalfOpenVerdict::stay, Drop::none};
+    }
+    if (lacks_timestamps(entry, segment)) {
+        return {HalfOpenVerdict::stay, Drop::tcp_no_timestamp};
     }
     if (fails_paws(entry, segment)) {
         emit_challenge(entry, now, context);
@@ -120,9 +144,9 @@ HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, std::
     if (segment.has(flag::rst)) {
         return take_reset(entry, segment, now, context);
     }
+    // Fourth: a SYN in the window takes a passive open back to LISTEN.
     if (segment.has(flag::syn)) {
-        emit_challenge(entry, now, context);
-        return {HalfOpenVerdict::stay, Drop::tcp_syn_in_connection};
+        return {HalfOpenVerdict::remove, Drop::tcp_syn_in_connection};
     }
     if (!segment.has(flag::ack)) {
         return {HalfOpenVerdict::stay, Drop::tcp_no_ack};
@@ -141,10 +165,11 @@ Duration retransmit_after(const HalfOpen& entry, const Config& config) {
 
 HalfOpenVerdict deadline_passed(HalfOpen& entry, std::uint16_t own_mss, Instant now,
                                 Context& context) {
-    if (entry.retransmits >= context.config.syn_ack_retries) {
+    if (entry.retransmits >= std::min<unsigned>(context.config.syn_ack_retries, retransmits_max)) {
         return HalfOpenVerdict::remove;
     }
-    ++entry.retransmits;
+    entry.retransmits = (entry.retransmits + 1U) & retransmits_max;
+    entry.answers = 0;
     context.counters.add(Counter::syn_retransmits);
     emit_syn_ack(entry, own_mss, now, context);
     return HalfOpenVerdict::stay;

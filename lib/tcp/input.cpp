@@ -27,16 +27,22 @@ bool passes_paws(const Tcb& tcb, const TcpSegment& segment, Instant now) {
     return !older || timestamp_clock(now) - tcb.ts_recent_ms > outdated_ms;
 }
 
-/// Step 1: RFC 9293 §3.4's four cases of an acceptable segment.
+/// Step 1: RFC 9293 §3.4's four cases of an acceptable segment. A reset's text counts for nothing.
 bool acceptable(const Tcb& tcb, const TcpSegment& segment) {
-    const std::uint32_t length = segment.sequence_length();
+    const std::uint32_t length = segment.has(flag::rst) ? 0 : segment.sequence_length();
     const std::uint32_t window = tcb.rcv_wnd();
     if (length == 0) {
-        return window == 0 ? segment.seq == tcb.rcv.nxt
-                           : segment.seq.in_window(tcb.rcv.nxt, window);
+        return segment.seq == tcb.rcv.nxt || segment.seq.in_window(tcb.rcv.nxt, window);
     }
     return segment.seq.in_window(tcb.rcv.nxt, window) ||
            (segment.seq + (length - 1)).in_window(tcb.rcv.nxt, window);
+}
+
+/// In a simultaneous open the peer's SYN,ACK repeats the SYN that was received before; what is new
+/// is its acknowledgement (RFC 9293 §3.5, figure 7).
+bool completes_simultaneous_open(const Tcb& tcb, const TcpSegment& segment) {
+    return tcb.state == State::syn_received && segment.has(flag::syn) && segment.has(flag::ack) &&
+           segment.seq + 1 == tcb.rcv.nxt;
 }
 
 /// With a closed window no text is acceptable, but the ACK on it may be (RFC 9293 §3.10.7.4).
@@ -63,7 +69,8 @@ Drop check_timestamps(Tcb& tcb, const TcpSegment& segment, Instant now, Context&
         return Drop::none;
     }
     if (!segment.options.has_timestamps) {
-        return Drop::tcp_no_timestamp; // RFC 7323 §3.2
+        // RFC 7323 §3.2. A SYN is challenged whatever it carries: its sender may have restarted.
+        return segment.has(flag::syn) ? Drop::none : Drop::tcp_no_timestamp;
     }
     if (!passes_paws(tcb, segment, now)) {
         answer_unacceptable(tcb, segment, now, context);
@@ -74,7 +81,8 @@ Drop check_timestamps(Tcb& tcb, const TcpSegment& segment, Instant now, Context&
 
 /// Step 1.
 Drop check_sequence(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
-    if (acceptable(tcb, segment) || acceptable_for_ack_only(tcb, segment)) [[likely]] {
+    if (acceptable(tcb, segment) || acceptable_for_ack_only(tcb, segment) ||
+        completes_simultaneous_open(tcb, segment)) [[likely]] {
         return Drop::none;
     }
     if (segment.has(flag::rst)) {
@@ -91,6 +99,9 @@ Drop check_reset(Tcb& tcb, const TcpSegment& segment, Instant now, Context& cont
     if (!segment.has(flag::rst)) [[likely]] {
         return Drop::none;
     }
+    if (tcb.state == State::time_wait) {
+        return Drop::tcp_time_wait_rst; // RFC 1337
+    }
     if (segment.seq != tcb.rcv.nxt) {
         emit_limited_ack(tcb, now, context);
         return Drop::tcp_rst_not_exact;
@@ -101,14 +112,9 @@ Drop check_reset(Tcb& tcb, const TcpSegment& segment, Instant now, Context& cont
     return Drop::none;
 }
 
-/// Step 4, as RFC 5961 §4.2 has it: a SYN in a synchronized connection gets a challenge ACK. In a
-/// simultaneous open the peer may repeat its SYN until it sees ours acknowledged.
+/// Step 4, as RFC 5961 §4.2 has it: a SYN in a synchronized connection gets a challenge ACK.
 Drop check_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
-    if (!segment.has(flag::syn)) [[likely]] {
-        return Drop::none;
-    }
-    if (tcb.state == State::syn_received && segment.seq + 1 == tcb.rcv.nxt &&
-        segment.has(flag::ack)) {
+    if (!segment.has(flag::syn) || completes_simultaneous_open(tcb, segment)) [[likely]] {
         return Drop::none;
     }
     emit_limited_ack(tcb, now, context);
@@ -116,19 +122,18 @@ Drop check_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& contex
 }
 
 /// Step 5 in SYN-RECEIVED, which a Tcb is in after a simultaneous open only.
-Drop check_ack_in_syn_received(Tcb& tcb, const TcpSegment& segment, std::uint8_t& events,
-                               Context& context) {
+Drop check_ack_in_syn_received(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context,
+                               std::uint8_t& events) {
     if (segment.ack != tcb.snd.nxt) {
         emit_reset_for_ack(segment.ack, context);
         return Drop::tcp_bad_ack;
     }
-    tcb.state = State::established;
-    tcb.snd.una = segment.ack;
-    tcb.retransmits = 0;
-    tcb.retransmit_deadline = never;
+    complete_open(tcb, segment, now, context);
     tcb.snd.wl1 = segment.seq;
     tcb.snd.wl2 = segment.ack;
-    take_window(tcb, segment);
+    if (!segment.has(flag::syn)) { // A SYN's window is not scaled, and was taken before.
+        take_window(tcb, segment);
+    }
     events |= event::established;
     return Drop::none;
 }
@@ -157,6 +162,25 @@ bool text_after_close(const Tcb& tcb, const Trimmed& trimmed) {
     return tcb.user_gone && trimmed.text.length > 0 && may_receive(tcb.state);
 }
 
+/// Steps 6 to 8 as far as they go without the user.
+void process_text(Tcb& tcb, const TcpSegment& segment, const Slice& text, Instant now,
+                  Context& context, Arrival& arrival) {
+    const Trimmed trimmed = trim(tcb, segment, text);
+    if (text_after_close(tcb, trimmed)) {
+        emit_reset(tcb, context);
+        enter_closed(tcb);
+        arrival.events |= event::aborted;
+        arrival.drop = Drop::tcp_data_after_close;
+        return;
+    }
+    if (trimmed.text.length > 0 || trimmed.fin) {
+        accept_text(tcb, trimmed.seq, trimmed.text, trimmed.fin, now, context, arrival);
+    } else if (!segment.payload.empty()) {
+        tcb.ack_now = true; // A probe of our closed window wants to hear of it.
+        arrival.drop = Drop::tcp_zero_window;
+    }
+}
+
 } // namespace
 
 void enter_closed(Tcb& tcb) {
@@ -165,11 +189,12 @@ void enter_closed(Tcb& tcb) {
     tcb.ack_deadline = never;
     tcb.user_deadline = never;
     tcb.ack_now = false;
+    tcb.ack_delayed = false;
     tcb.retransmit_first = false;
 }
 
 void update_ts_recent(Tcb& tcb, const TcpSegment& segment, Instant now) {
-    if (tcb.timestamps && segment.seq <= tcb.rcv.acked) {
+    if (tcb.timestamps && segment.options.has_timestamps && segment.seq <= tcb.rcv.acked) {
         tcb.ts_recent = segment.options.ts_val;
         tcb.ts_recent_ms = timestamp_clock(now);
     }
@@ -198,28 +223,14 @@ Arrival segment_arrives(Tcb& tcb, const TcpSegment& segment, const Slice& text, 
         arrival.drop = Drop::tcp_no_ack;
         return arrival;
     }
-    update_ts_recent(tcb, segment, now);
-    if (tcb.state == State::syn_received) {
-        arrival.drop = check_ack_in_syn_received(tcb, segment, arrival.events, context);
-    } else {
-        arrival.drop = process_ack(tcb, segment, now, context, arrival.events);
-    }
+    arrival.drop = tcb.state == State::syn_received
+                       ? check_ack_in_syn_received(tcb, segment, now, context, arrival.events)
+                       : process_ack(tcb, segment, now, context, arrival.events);
     if (arrival.drop != Drop::none || tcb.state == State::closed) {
         return arrival;
     }
-    const Trimmed trimmed = trim(tcb, segment, text);
-    if (text_after_close(tcb, trimmed)) {
-        emit_reset(tcb, context);
-        enter_closed(tcb);
-        arrival.events |= event::aborted;
-        arrival.drop = Drop::tcp_data_after_close;
-        return arrival;
-    }
-    if (trimmed.text.length > 0 || trimmed.fin) {
-        accept_text(tcb, trimmed.seq, trimmed.text, trimmed.fin, now, context, arrival);
-    } else if (!segment.payload.empty()) {
-        tcb.ack_now = true; // A probe of our closed window wants to hear of it.
-    }
+    update_ts_recent(tcb, segment, now);
+    process_text(tcb, segment, text, now, context, arrival);
     return arrival;
 }
 

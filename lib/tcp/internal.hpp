@@ -7,6 +7,18 @@
 /// What the engine's files ask of one another.
 namespace millrace::tcp {
 
+/// The 1 µs clock of round-trip measurements; wraps after 71 minutes, which no measurement lasts.
+[[nodiscard]] inline std::uint32_t microsecond_clock(Instant now) {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(now.time_since_epoch().count()) /
+                                      1000);
+}
+
+/// SMSS (RFC 5681 §2): the payload of a full segment, whose options are the timestamps agreed on.
+[[nodiscard]] inline std::uint32_t smss(const Tcb& tcb) {
+    constexpr std::uint32_t timestamps_bytes = 12;
+    return tcb.snd_mss - (tcb.timestamps ? timestamps_bytes : 0U);
+}
+
 // output.cpp
 
 /// Puts out an acknowledgement of all that has been received, now.
@@ -25,6 +37,9 @@ void emit_reset(Tcb& tcb, Context& context);
 /// A segment that says nothing new, to make the peer acknowledge: the probe of a closed window.
 void emit_probe(Tcb& tcb, Instant now, Context& context);
 
+/// Sends what the peer's window takes, however little that is (RFC 9293 §3.8.6.2.1, the override).
+void emit_override(Tcb& tcb, Instant now, Context& context);
+
 /// The reset that answers an unacceptable acknowledgement: its sequence number is that ACK's.
 void emit_reset_for_ack(wire::SeqNum ack, Context& context);
 
@@ -39,6 +54,14 @@ void emit_reset_for_ack(wire::SeqNum ack, Context& context);
 
 /// Sets the send window from a segment (SND.WND, SND.WL1, SND.WL2).
 void take_window(Tcb& tcb, const wire::TcpSegment& segment);
+
+/// Takes a round-trip time from the peer's echo of our timestamp (RTTM, RFC 7323 §4); false when
+/// the segment has none to believe.
+[[nodiscard]] bool sample_echo(Tcb& tcb, const wire::TcpSegment& segment, Instant now,
+                               const Config& config);
+
+/// Takes the round-trip time since `timed_at_us`.
+void sample_timed(Tcb& tcb, Instant now, const Config& config);
 
 // text.cpp
 
@@ -55,12 +78,23 @@ void accept_text(Tcb& tcb, wire::SeqNum seq, const Slice& text, bool fin, Instan
 [[nodiscard]] Arrival arrives_in_syn_sent(Tcb& tcb, const wire::TcpSegment& segment,
                                           const Slice& text, Instant now, Context& context);
 
+/// The peer has acknowledged our SYN: ESTABLISHED, or FIN-WAIT-1 when the user has closed
+/// meanwhile.
+void complete_open(Tcb& tcb, const wire::TcpSegment& segment, Instant now, Context& context);
+
+/// The first round-trip time and what the handshake tells of losses; our SYN was sent again
+/// `retransmits` times. `timed` says that `timed_at_us` is when it was sent first.
+void begin_sending(Tcb& tcb, const wire::TcpSegment& segment, std::uint8_t retransmits, bool timed,
+                   Instant now, Context& context);
+
 // input.cpp
 
 /// The Tcb is CLOSED from now on; sets no event.
 void enter_closed(Tcb& tcb);
 
-/// RFC 7323 §4.3: takes SEG.TSval when the segment includes the byte acknowledged last.
+/// RFC 7323 §4.3: takes SEG.TSval when the segment does not begin behind the byte acknowledged
+/// last. Only once the segment's ACK has been found good, or a stranger could set TS.Recent with
+/// less luck.
 void update_ts_recent(Tcb& tcb, const wire::TcpSegment& segment, Instant now);
 
 // output.cpp: the initial congestion window in bytes (RFC 6928).

@@ -88,27 +88,29 @@ void emit_data(Tcb& tcb, SeqNum seq, Cursor cursor, std::uint32_t length, bool f
     } else if (!tcb.timing) {
         tcb.timing = true;
         tcb.timed_seq = seq + length + (fin ? 1U : 0U);
-        tcb.timed_at = now;
+        tcb.timed_at_us = microsecond_clock(now);
     }
+    tcb.sent_ms = timestamp_clock(now);
 }
 
 /// cwnd, stretched by a segment for each of the first two duplicates (limited transmit, RFC 3042).
 std::uint32_t congestion_window(const Tcb& tcb) {
-    const std::uint32_t stretch =
-        tcb.in_recovery ? 0U : std::min<std::uint32_t>(tcb.duplicate_acks, 2) * tcb.snd_mss;
-    return tcb.congestion.cwnd + stretch;
+    const bool stretched = !tcb.in_recovery && tcb.snd.at == tcb.snd.nxt;
+    return tcb.congestion.cwnd +
+           (stretched ? std::min<std::uint32_t>(tcb.duplicate_acks, 2) * smss(tcb) : 0U);
 }
 
 /// Whether a segment shorter than it could be may go out now: RFC 9293 §3.8.6.2.1 (silly windows)
 /// and §3.7.4 (Nagle). `last` says that nothing is queued behind it.
 bool short_segment_may_go(const Tcb& tcb, std::uint32_t length, bool last) {
-    if (last && (tcb.no_delay || tcb.fin_queued || tcb.snd.at == tcb.snd.una)) {
+    const auto sent_before = static_cast<std::uint32_t>(tcb.snd.nxt - tcb.snd.at);
+    if (sent_before > 0 && length >= sent_before) {
+        return true; // As short as it was.
+    }
+    if (last && (tcb.no_delay || sent_before > 0 || tcb.snd.at == tcb.snd.una)) {
         return true;
     }
-    if (tcb.snd.at < tcb.snd.nxt) {
-        return true; // Sent before, as short as it was.
-    }
-    return length >= tcb.snd.wnd_max / 2 && length > 0;
+    return length > 0 && length >= tcb.snd.wnd_max / 2;
 }
 
 bool may_transmit(State state) {
@@ -130,66 +132,126 @@ bool may_transmit(State state) {
     return false;
 }
 
-/// The segment at SND.UNA again, for the loss that duplicates have told of.
+/// Sends the next `length` bytes from SND.AT, and the FIN when `fin`, and moves on behind them.
+void emit_next(Tcb& tcb, std::uint32_t length, bool fin, Instant now, Context& context) {
+    emit_data(tcb, tcb.snd.at, tcb.queue_at, length, fin, now, context);
+    tcb.queue_at = context.buffers.advanced(tcb.queue, tcb.queue_at, length);
+    tcb.snd.at += length + (fin ? 1U : 0U);
+    tcb.snd.nxt = later(tcb.snd.nxt, tcb.snd.at);
+}
+
+/// The segment at SND.UNA again, for the loss that duplicates or a time-out have told of.
 void retransmit_first(Tcb& tcb, Instant now, Context& context) {
     const auto sent = std::min(tcb.flight(), tcb.queue.length);
     const std::uint32_t length = std::min(sent, payload_max(tcb, context));
     const bool fin = tcb.fin_sent() && length == tcb.queue.length;
     tcb.retransmit_first = false;
-    if (length > 0 || fin) {
-        emit_data(tcb, tcb.snd.una, Cursor{}, length, fin, now, context);
-        tcb.snd.at = later(tcb.snd.at, tcb.snd.una);
-        tcb.retransmit_deadline = now + tcb.rtt.rto();
+    if (length == 0 && !fin) {
+        return;
     }
+    if (tcb.snd.at == tcb.snd.una) {
+        emit_next(tcb, length, fin, now, context);
+    } else {
+        emit_data(tcb, tcb.snd.una, Cursor{}, length, fin, now, context);
+    }
+    tcb.retransmit_deadline = now + tcb.rtt.rto();
+}
+
+/// What the queue and the windows have for the next segment.
+struct NextSegment {
+    bool due = false; ///< Something waits to be sent.
+    std::uint32_t length = 0;
+    bool last = false; ///< Nothing is queued behind it.
+    bool fin = false;
+};
+
+NextSegment next_segment(const Tcb& tcb, std::uint32_t most) {
+    const auto at = static_cast<std::uint32_t>(tcb.snd.at - tcb.snd.una);
+    const bool fin_due = tcb.fin_queued && at <= tcb.queue.length;
+    const std::uint32_t waiting = at < tcb.queue.length ? tcb.queue.length - at : 0;
+    const std::uint32_t window = std::min(tcb.snd.wnd, congestion_window(tcb));
+    const std::uint32_t usable = window > at ? window - at : 0;
+    NextSegment next;
+    next.due = waiting > 0 || fin_due;
+    next.length = std::min({waiting, usable, most});
+    next.last = next.length == waiting;
+    // A FIN alone needs no room; while nothing is in flight it goes even into a closed window.
+    next.fin = fin_due && next.last && (next.length > 0 || at < std::max(window, 1U));
+    return next;
+}
+
+bool may_go(const Tcb& tcb, const NextSegment& next, std::uint32_t most) {
+    if (next.length == 0 || next.fin) {
+        return next.fin;
+    }
+    return next.length == most || short_segment_may_go(tcb, next.length, next.last);
+}
+
+/// An idle connection knows no longer what the path bears (RFC 5681 §4.1): cwnd is halved for each
+/// time-out that has passed since data was last sent, down to the restart window (RFC 2861 §3.1).
+void restart_after_idle(Tcb& tcb, Instant now, Context& context) {
+    const std::uint32_t rto_ms = std::max(tcb.rtt.rto_us / 1000, 1U);
+    std::uint32_t idle_ms = timestamp_clock(now) - tcb.sent_ms;
+    CongestionState& congestion = tcb.congestion;
+    const std::uint32_t restart_window = std::min(initial_window(tcb, context), congestion.cwnd);
+    if (idle_ms <= rto_ms || congestion.cwnd == restart_window) {
+        return;
+    }
+    congestion.ssthresh = std::max(congestion.ssthresh, congestion.cwnd / 2 + congestion.cwnd / 4);
+    congestion.avoided = 0;
+    while (idle_ms > rto_ms && congestion.cwnd > restart_window) {
+        congestion.cwnd /= 2;
+        idle_ms -= rto_ms;
+    }
+    congestion.cwnd = std::max(congestion.cwnd, restart_window);
+}
+
+/// Whether cwnd is what bounds the flight: only then does an acknowledgement make it grow (RFC 5681
+/// §3.1, RFC 7661). In slow start half of it is enough, for a flight grows by doubling.
+bool fills_cwnd(const Tcb& tcb) {
+    const std::uint64_t flight = tcb.flight();
+    return flight + smss(tcb) > tcb.congestion.cwnd ||
+           (tcb.congestion.in_slow_start() && 2 * flight > tcb.congestion.cwnd);
 }
 
 /// Cuts what the windows allow into segments. False when the output is full.
 bool transmit_queue(Tcb& tcb, Instant now, Context& context) {
     const std::uint32_t most = payload_max(tcb, context);
-    tcb.cwnd_limited = false;
+    if (!next_segment(tcb, most).due) {
+        return true;
+    }
+    if (tcb.flight() == 0) {
+        restart_after_idle(tcb, now, context);
+    }
     while (true) {
-        const auto at = static_cast<std::uint32_t>(tcb.snd.at - tcb.snd.una);
-        const bool fin_at_end = tcb.fin_queued && at <= tcb.queue.length;
-        const std::uint32_t waiting = at < tcb.queue.length ? tcb.queue.length - at : 0;
-        if (waiting == 0 && !fin_at_end) {
-            return true;
-        }
-        const std::uint32_t cwnd = congestion_window(tcb);
-        const std::uint32_t window = std::min(tcb.snd.wnd, cwnd);
-        const std::uint32_t usable = window > at ? window - at : 0;
-        const std::uint32_t length = std::min({waiting, usable, most});
-        const bool last = length == waiting;
-        const bool fin = fin_at_end && last;
-        if (length == 0 && !(fin && at < std::max(window, 1U))) {
-            tcb.cwnd_limited = cwnd <= tcb.snd.wnd;
-            return true;
-        }
-        if (length < most && !fin && !short_segment_may_go(tcb, length, last)) {
-            tcb.cwnd_limited = cwnd < tcb.snd.wnd;
-            return true;
+        const NextSegment next = next_segment(tcb, most);
+        if (!next.due || !may_go(tcb, next, most)) {
+            break;
         }
         if (context.output.full()) {
             return false;
         }
-        emit_data(tcb, tcb.snd.at, tcb.queue_at, length, fin, now, context);
-        tcb.queue_at = context.buffers.advanced(tcb.queue, tcb.queue_at, length);
-        tcb.snd.at += length + (fin ? 1U : 0U);
-        tcb.snd.nxt = later(tcb.snd.nxt, tcb.snd.at);
+        emit_next(tcb, next.length, next.fin, now, context);
     }
+    tcb.cwnd_limited = fills_cwnd(tcb);
+    return true;
 }
 
 /// The timer runs while something is unacknowledged (RFC 6298 §5.1), or while something waits for a
 /// closed window to open (RFC 9293 §3.8.6.1).
-void set_retransmission_timer(Tcb& tcb, Instant now) {
+void set_retransmission_timer(Tcb& tcb, Instant now, const Config& config) {
     const bool in_flight = tcb.flight() > 0;
-    const bool waits = !in_flight && (tcb.queue.length > 0 || (tcb.fin_queued && !tcb.fin_sent()));
-    if (!in_flight && !(waits && may_transmit(tcb.state))) {
+    const bool waits = !in_flight && (!tcb.queue.empty() || tcb.fin_queued);
+    if (tcb.persisting && !waits) {
+        // How long the probes have waited says nothing of the path.
+        tcb.retransmits = 0;
+        tcb.rtt.restore(config);
         tcb.retransmit_deadline = never;
-        tcb.persisting = false;
-        return;
     }
     tcb.persisting = waits;
-    if (tcb.retransmit_deadline == never) {
+    if (!in_flight && !waits) {
+        tcb.retransmit_deadline = never;
+    } else if (tcb.retransmit_deadline == never) {
         tcb.retransmit_deadline = now + tcb.rtt.rto();
     }
 }
@@ -217,7 +279,7 @@ SeqNum edge_possible(const Tcb& tcb, const Context& context) {
 std::uint32_t initial_window(const Tcb& tcb, const Context& context) {
     const std::uint32_t segments = context.config.initial_window_segments;
     // RFC 6928: min(10 * MSS, max(2 * MSS, 14600)).
-    return std::min(segments * tcb.snd_mss, std::max(2U * tcb.snd_mss, segments * 1460U));
+    return std::min(segments * smss(tcb), std::max(2 * smss(tcb), segments * 1460U));
 }
 
 std::uint8_t scale_for(std::uint32_t buffer_bytes) {
@@ -289,6 +351,13 @@ void emit_probe(Tcb& tcb, Instant now, Context& context) {
     context.counters.add(Counter::zero_window_probes);
 }
 
+void emit_override(Tcb& tcb, Instant now, Context& context) {
+    const std::uint32_t length =
+        std::min({tcb.queue.length, tcb.snd.wnd, payload_max(tcb, context)});
+    emit_next(tcb, length, false, now, context);
+    tcb.retransmit_deadline = now + tcb.rtt.rto();
+}
+
 bool flush(Tcb& tcb, Instant now, Context& context) {
     if (tcb.retransmit_first && may_transmit(tcb.state)) [[unlikely]] {
         if (context.output.full()) {
@@ -300,7 +369,7 @@ bool flush(Tcb& tcb, Instant now, Context& context) {
         if (!transmit_queue(tcb, now, context)) {
             return false;
         }
-        set_retransmission_timer(tcb, now);
+        set_retransmission_timer(tcb, now, context.config);
     }
     if (window_update_due(tcb, context)) {
         tcb.ack_now = true;

@@ -26,34 +26,70 @@ void Reassembly::link(Buffers& buffers, std::uint32_t previous, std::uint32_t in
     }
 }
 
+std::uint32_t Reassembly::next_of(const Buffers& buffers, std::uint32_t index) const {
+    return index == none ? head_ : buffers.node(index).next;
+}
+
+/// The last node that begins at or before `seq`. Most segments come behind all that is kept, or
+/// where the last one came; then the walk is short.
+Reassembly::Place Reassembly::find(const Buffers& buffers, SeqNum seq) const {
+    Place place{none, seq};
+    if (tail_ != none && seq >= buffers.node(tail_).seq) {
+        place = {tail_, tail_left_};
+    } else if (last_ != none && seq >= buffers.node(last_).seq) {
+        place = {last_, blocks_[0].left};
+    }
+    for (std::uint32_t next = next_of(buffers, place.previous);
+         next != none && buffers.node(next).seq <= seq; next = next_of(buffers, next)) {
+        const SeqNum left = buffers.node(next).seq;
+        if (place.previous == none || end_of(buffers.node(place.previous)) != left) {
+            place.run_left = left;
+        }
+        place.previous = next;
+    }
+    if (place.previous == none || end_of(buffers.node(place.previous)) < seq) {
+        place.run_left = seq;
+    }
+    return place;
+}
+
+/// The right edge of the run that the node lies in.
+SeqNum Reassembly::run_right(const Buffers& buffers, std::uint32_t index) const {
+    SeqNum right = end_of(buffers.node(index));
+    for (std::uint8_t i = 0; i < block_count_; ++i) {
+        if (blocks_[i].left == right) {
+            return blocks_[i].right;
+        }
+    }
+    for (std::uint32_t next = next_of(buffers, index);
+         next != none && buffers.node(next).seq == right; next = next_of(buffers, next)) {
+        right = end_of(buffers.node(next));
+    }
+    return right;
+}
+
 std::uint32_t Reassembly::insert(Buffers& buffers, const Slice& text, SeqNum seq,
                                  std::uint32_t budget_bytes) {
     const SeqNum end = seq + text.length;
     const std::uint32_t charge = buffers.charge(text);
     std::uint32_t references = 0;
-    SackBlock run{seq, end};
-
-    // Most segments come behind all that is kept; then the walk is spared.
-    const bool behind_all = tail_ != none && seq >= end_of(buffers.node(tail_));
-    std::uint32_t previous = behind_all ? tail_ : none;
-    SeqNum at = seq;
+    auto [previous, run_left] = find(buffers, seq);
+    SeqNum at = previous == none ? seq : later(seq, end_of(buffers.node(previous)));
     while (at < end) {
-        const std::uint32_t next = previous == none ? head_ : buffers.node(previous).next;
-        if (next != none && buffers.node(next).seq <= at) {
-            at = later(at, end_of(buffers.node(next)));
+        const std::uint32_t next = next_of(buffers, previous);
+        if (next != none && buffers.node(next).seq == at) {
             previous = next;
+            at = end_of(buffers.node(next));
             continue;
         }
-        const SeqNum stop = next == none ? end : earlier(end, buffers.node(next).seq);
         if (charge_ + charge > budget_bytes) {
-            run.right = at;
             break;
         }
+        const SeqNum stop = next == none ? end : earlier(end, buffers.node(next).seq);
         const auto offset = static_cast<std::uint32_t>(at - seq);
         const auto length = static_cast<std::uint32_t>(stop - at);
         const std::uint32_t index = buffers.make_node(text.without_first(offset).first(length), at);
         if (index == none) {
-            run.right = at;
             break;
         }
         link(buffers, previous, index);
@@ -62,22 +98,24 @@ std::uint32_t Reassembly::insert(Buffers& buffers, const Slice& text, SeqNum seq
         previous = index;
         at = stop;
     }
-    if (run.left < run.right) {
+    if (at > seq) {
+        const SackBlock run{run_left, run_right(buffers, previous)};
+        if (run.right == end_of(buffers.node(tail_))) {
+            tail_left_ = run.left;
+        }
+        last_ = previous;
         remember(run);
     }
     return references;
 }
 
 void Reassembly::remember(SackBlock run) {
-    // Runs that touch the new one become part of it, and it moves to the front.
+    // Runs that have become part of the new one go; it stands first.
     std::array<SackBlock, 4> kept;
     std::uint8_t count = 0;
     for (std::uint8_t i = 0; i < block_count_; ++i) {
-        const SackBlock& block = blocks_[i];
-        if (block.left <= run.right && run.left <= block.right) {
-            run = SackBlock{earlier(run.left, block.left), later(run.right, block.right)};
-        } else if (count < kept.size()) {
-            kept[count++] = block;
+        if (blocks_[i].left < run.left || blocks_[i].left > run.right) {
+            kept[count++] = blocks_[i];
         }
     }
     blocks_[0] = run;
@@ -94,6 +132,9 @@ void Reassembly::note_fin(SeqNum seq) {
 
 void Reassembly::unlink_first(Buffers& buffers) {
     const Node& first = buffers.node(head_);
+    if (last_ == head_) {
+        last_ = none;
+    }
     charge_ -= buffers.charge(first.slice);
     head_ = first.next;
     if (head_ == none) {
@@ -120,6 +161,7 @@ std::uint32_t Reassembly::take_next(Buffers& buffers, SeqNum next) {
     const auto passed = [next](const SackBlock& block) { return block.left <= next; };
     const auto last = std::remove_if(blocks_.begin(), blocks_.begin() + block_count_, passed);
     block_count_ = static_cast<std::uint8_t>(last - blocks_.begin());
+    has_fin_ = has_fin_ && fin_ >= next;
     return none;
 }
 

@@ -5,9 +5,19 @@
 namespace millrace::tcp {
 namespace {
 
+/// At most 25 minutes, so that twice as long still fits.
 std::uint32_t microseconds(Duration duration) {
     return static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+        std::chrono::duration_cast<std::chrono::microseconds>(std::min<Duration>(duration, 1500s))
+            .count());
+}
+
+std::uint32_t computed(const RttEstimator& rtt, const Config& config) {
+    if (rtt.srtt_us == 0) {
+        return microseconds(config.rto_initial);
+    }
+    return std::min(rtt.srtt_us + std::max(4 * rtt.rttvar_us, microseconds(config.rto_min)),
+                    microseconds(config.rto_max));
 }
 
 } // namespace
@@ -30,12 +40,11 @@ void RttEstimator::back_off(const Config& config) {
 }
 
 void RttEstimator::restore(const Config& config) {
-    if (srtt_us == 0) {
-        rto_us = microseconds(config.rto_initial);
-        return;
-    }
-    rto_us = std::clamp(srtt_us + 4 * rttvar_us, microseconds(config.rto_min),
-                        microseconds(config.rto_max));
+    rto_us = computed(*this, config);
+}
+
+bool RttEstimator::backed_off(const Config& config) const {
+    return rto_us > computed(*this, config);
 }
 
 } // namespace millrace::tcp

@@ -33,14 +33,14 @@ std::string_view name(State state) {
 State after_close(State state) {
     switch (state) {
     case State::established:
-    case State::syn_received:
         return State::fin_wait_1;
     case State::close_wait:
         return State::last_ack;
+    case State::syn_sent:
+    case State::syn_received:
+        return state; // The FIN waits for the handshake.
     case State::closed:
     case State::listen:
-    case State::syn_sent:
-        return State::closed;
     case State::fin_wait_1:
     case State::fin_wait_2:
     case State::closing:
@@ -53,7 +53,6 @@ State after_close(State state) {
 
 State after_fin_received(State state) {
     switch (state) {
-    case State::syn_received:
     case State::established:
         return State::close_wait;
     case State::fin_wait_1:
@@ -63,6 +62,7 @@ State after_fin_received(State state) {
     case State::closed:
     case State::listen:
     case State::syn_sent:
+    case State::syn_received: // Its ACK makes it ESTABLISHED before its FIN is looked at.
     case State::close_wait:
     case State::closing:
     case State::last_ack:

@@ -37,22 +37,34 @@ void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& co
     tcb.snd.wnd = tcb.snd.wnd_max = segment.window;
     tcb.snd.wl1 = segment.seq;
     tcb.snd.wl2 = segment.ack;
-    tcb.congestion.cwnd = initial_window(tcb, context);
 }
 
-void establish_active(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
-    if (tcb.timing && tcb.retransmits == 0) {
-        tcb.rtt.sample(now - tcb.timed_at, context.config);
+} // namespace
+
+void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits, bool timed,
+                   Instant now, Context& context) {
+    tcb.rtt.restore(context.config);
+    tcb.congestion.cwnd = initial_window(tcb, context);
+    tcb.sent_ms = timestamp_clock(now);
+    if (retransmits > 1) {
+        tcb.congestion.cwnd = smss(tcb); // RFC 5681 §3.1, eased by RFC 6928 §2.
     }
+    if (timed && retransmits == 0) {
+        sample_timed(tcb, now, context.config);
+    } else if (!sample_echo(tcb, segment, now, context.config) && retransmits > 0) {
+        constexpr std::uint32_t rto_after_loss_us = 3'000'000; // RFC 6298 §5.7
+        tcb.rtt.rto_us = std::max(tcb.rtt.rto_us, rto_after_loss_us);
+    }
+}
+
+void complete_open(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
+    begin_sending(tcb, segment, tcb.retransmits, true, now, context);
     tcb.timing = false;
     tcb.retransmits = 0;
     tcb.retransmit_deadline = never;
     tcb.snd.una = tcb.snd.at = segment.ack;
-    tcb.state = State::established;
-    tcb.ack_now = true;
+    tcb.state = tcb.fin_queued ? after_close(State::established) : State::established;
 }
-
-} // namespace
 
 Arrival arrives_in_syn_sent(Tcb& tcb, const TcpSegment& segment, const Slice& text, Instant now,
                             Context& context) {
@@ -89,7 +101,8 @@ Arrival arrives_in_syn_sent(Tcb& tcb, const TcpSegment& segment, const Slice& te
         emit_syn(tcb, now, context);
         return arrival;
     }
-    establish_active(tcb, segment, now, context);
+    complete_open(tcb, segment, now, context);
+    tcb.ack_now = true;
     arrival.events = event::established;
     if (text.length > 0 || segment.has(flag::fin)) {
         accept_text(tcb, tcb.rcv.nxt, text, segment.has(flag::fin), now, context, arrival);

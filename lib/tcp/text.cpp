@@ -9,27 +9,60 @@ using wire::SeqNum;
 
 namespace {
 
-/// Appends a slice to what is unread. A slice that pins far more memory than it has bytes is copied
-/// into chunks. False when no memory is left; else `references` says whether one was taken.
-bool keep(Tcb& tcb, const Slice& text, Context& context, std::uint32_t& references) {
+/// Memory that received data may pin: twice the window, as a packet may pin twice the memory that
+/// its payload takes, and for data in order a quarter more, so that what came out of order can
+/// never keep out the segment that it waits for.
+std::uint32_t memory_limit(const Context& context) {
+    return 2 * context.config.receive_buffer_bytes;
+}
+std::uint32_t memory_limit_in_order(const Context& context) {
+    return memory_limit(context) + memory_limit(context) / 4;
+}
+
+std::uint32_t memory_left(const Tcb& tcb, const Context& context, std::uint32_t limit) {
+    std::uint32_t charged = tcb.receive_charge;
+    if (tcb.reassembly != Pool<Reassembly>::none) {
+        charged += context.reassemblies[tcb.reassembly].charge();
+    }
+    return limit - std::min(limit, charged);
+}
+
+/// True for a slice that pins far more memory than it has bytes: it is better copied.
+bool is_wasteful(const Buffers& buffers, const Slice& text) {
+    return text.owner == OwnerKind::packet && text.length < buffers.charge(text) / 2;
+}
+
+/// Appends text to what is unread, within the budget; says how many of its bytes, from the front.
+std::uint32_t keep(Tcb& tcb, const Slice& text, Context& context, std::uint32_t& references) {
     Buffers& buffers = context.buffers;
-    const bool compact = text.owner == OwnerKind::packet && text.length < buffers.charge(text) / 2;
-    if (compact) {
-        const std::uint32_t copied = buffers.append_copy(tcb.unread, text.bytes());
-        tcb.receive_charge += copied;
-        if (copied == text.length) {
-            return true;
-        }
-        // What was copied stays received; the rest comes again.
-        tcb.rcv.nxt += copied;
-        return false;
+    const std::uint32_t budget = memory_left(tcb, context, memory_limit_in_order(context));
+    std::uint32_t copied = 0;
+    if (is_wasteful(buffers, text) && buffers.copy_charge(tcb.unread, text.length) <= budget) {
+        copied = buffers.append_copy(tcb.unread, text.bytes(), tcb.receive_charge);
     }
-    if (buffers.charge(text) > receive_budget(tcb, context) || !buffers.append(tcb.unread, text)) {
-        return false;
+    const Slice rest = text.without_first(copied);
+    if (rest.length == 0 || buffers.charge(rest) > budget || !buffers.append(tcb.unread, rest)) {
+        return copied;
     }
-    tcb.receive_charge += buffers.charge(text);
+    tcb.receive_charge += buffers.charge(rest);
     ++references;
-    return true;
+    return text.length;
+}
+
+/// Moves a node that had come out of order to what is unread.
+void keep_node(Tcb& tcb, std::uint32_t index, Buffers& buffers) {
+    Slice& slice = buffers.node(index).slice;
+    if (is_wasteful(buffers, slice)) {
+        const std::uint32_t copied =
+            buffers.append_copy(tcb.unread, slice.bytes(), tcb.receive_charge);
+        slice = slice.without_first(copied);
+        if (slice.length == 0) {
+            buffers.drop_node(index);
+            return;
+        }
+    }
+    tcb.receive_charge += buffers.charge(slice);
+    buffers.append_node(tcb.unread, index);
 }
 
 Reassembly* reassembly_of(Tcb& tcb, Context& context) {
@@ -64,8 +97,7 @@ void join_out_of_order(Tcb& tcb, Context& context, std::uint8_t& events) {
             break;
         }
         tcb.rcv.nxt += buffers.node(index).slice.length;
-        tcb.receive_charge += buffers.charge(buffers.node(index).slice);
-        buffers.append_node(tcb.unread, index);
+        keep_node(tcb, index, buffers);
     }
     if (may_receive(tcb.state) && reassembly->fin_at(tcb.rcv.nxt)) {
         receive_fin(tcb, events);
@@ -98,6 +130,10 @@ void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Inst
             context.buffers, text, seq, receive_budget(tcb, context) + reassembly.charge());
         arrival.references += taken;
         context.counters.add(Counter::out_of_order_segments, taken > 0 ? 1 : 0);
+        if (taken == 0) {
+            const bool room = receive_budget(tcb, context) >= context.buffers.charge(text);
+            arrival.drop = room ? Drop::tcp_old_duplicate : Drop::tcp_out_of_order_budget;
+        }
     }
     if (fin) {
         reassembly.note_fin(seq + text.length);
@@ -114,13 +150,7 @@ void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Inst
 } // namespace
 
 std::uint32_t receive_budget(const Tcb& tcb, const Context& context) {
-    // Twice the window, as a packet may pin twice the memory that its payload takes.
-    const std::uint32_t all = 2 * context.config.receive_buffer_bytes;
-    std::uint32_t charged = tcb.receive_charge;
-    if (tcb.reassembly != Pool<Reassembly>::none) {
-        charged += context.reassemblies[tcb.reassembly].charge();
-    }
-    return all - std::min(all, charged);
+    return memory_left(tcb, context, memory_limit(context));
 }
 
 void accept_text(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Instant now, Context& context,
@@ -154,20 +184,17 @@ void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Cont
         arrival.events |= event::aborted;
         return;
     }
-    tcb.rcv.nxt += used;
+    MILLRACE_ASSERT(used == 0 || tcb.unread.empty());
     const Slice rest = arrival.text.without_first(used);
-    if (rest.length > 0) {
-        if (!keep(tcb, rest, context, arrival.references)) {
-            arrival.drop = Drop::tcp_receive_budget;
-            tcb.ack_now = true;
-            return;
-        }
-        tcb.rcv.nxt += rest.length;
-    }
-    if (arrival.text.length > 0 && !tcb.ack_now) {
+    const std::uint32_t kept = rest.length > 0 ? keep(tcb, rest, context, arrival.references) : 0;
+    tcb.rcv.nxt += used + kept;
+    if (kept < rest.length) {
+        arrival.drop = Drop::tcp_receive_budget;
+        tcb.ack_now = true;
+    } else if (arrival.text.length > 0) {
         tcb.ack_delayed = true;
     }
-    if (arrival.fin) {
+    if (arrival.fin && kept == rest.length) {
         receive_fin(tcb, arrival.events);
     }
     join_out_of_order(tcb, context, arrival.events);

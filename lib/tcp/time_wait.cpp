@@ -39,7 +39,7 @@ void emit_limited(TimeWait& entry, Instant now, Context& context) {
 
 /// RFC 6191 §2, for a SYN without ACK.
 bool may_reopen(const TimeWait& entry, const TcpSegment& syn) {
-    const bool beyond = syn.seq > entry.rcv_nxt;
+    const bool beyond = syn.seq >= entry.rcv_nxt; // The last that was used is one before.
     if (entry.policy == ReusePolicy::off) {
         return false;
     }
@@ -89,6 +89,9 @@ TimeWaitResult segment_arrives(TimeWait& entry, const TcpSegment& segment, Insta
     const bool repeated_fin =
         segment.has(flag::fin) && segment.seq + segment.sequence_length() == entry.rcv_nxt;
     if (repeated_fin && !is_old_by_timestamp(entry, segment)) {
+        if (entry.timestamps && segment.options.has_timestamps) {
+            entry.ts_recent = segment.options.ts_val;
+        }
         emit_last_ack(entry, now, context);
         return {TimeWaitVerdict::restart, Drop::none};
     }

@@ -31,6 +31,10 @@ std::uint8_t handshake_timer(Tcb& tcb, Instant now, Context& context) {
 }
 
 std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
+    if (tcb.snd.wnd > 0 && !tcb.queue.empty()) {
+        emit_override(tcb, now, context); // Open after all, by less than is worth a segment.
+        return 0;
+    }
     ++tcb.retransmits; // Set back by whatever the peer answers.
     tcb.rtt.back_off(context.config);
     tcb.retransmit_deadline = now + tcb.rtt.rto();
@@ -42,9 +46,9 @@ std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
 std::uint8_t retransmission_timer(Tcb& tcb, Instant now, Context& context) {
     context.counters.add(Counter::retransmission_timeouts);
     if (tcb.retransmits == 0) {
-        NewReno::on_timeout(tcb.congestion, tcb.flight(), tcb.snd_mss);
+        NewReno::on_timeout(tcb.congestion, tcb.flight(), smss(tcb));
     } else {
-        tcb.congestion.cwnd = tcb.snd_mss;
+        tcb.congestion.cwnd = smss(tcb);
     }
     ++tcb.retransmits;
     tcb.rtt.back_off(context.config);

@@ -1,5 +1,7 @@
 #include "internal.hpp"
 
+#include "tcp/isn.hpp"
+
 #include <algorithm>
 
 namespace millrace::tcp {
@@ -19,9 +21,7 @@ void open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Inst
     tcb.ts_offset = ts_offset;
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
     tcb.rtt.restore(context.config);
-    tcb.timing = true;
-    tcb.timed_seq = tcb.snd.nxt;
-    tcb.timed_at = now;
+    tcb.timed_at_us = microsecond_clock(now);
     tcb.retransmit_deadline = now + tcb.rtt.rto();
     context.counters.add(Counter::active_opens);
     emit_syn(tcb, now, context);
@@ -29,7 +29,6 @@ void open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Inst
 
 void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, Instant now,
                Context& context) {
-    static_cast<void>(now);
     tcb = Tcb{};
     tcb.state = State::established;
     tcb.passive = true;
@@ -47,12 +46,12 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.rcv.edge =
         tcb.rcv.nxt + std::min<std::uint32_t>(context.config.receive_buffer_bytes, UINT16_MAX);
     tcb.ts_recent = handshake.ts_recent;
+    tcb.ts_recent_ms = timestamp_clock(now);
     tcb.ts_offset = handshake.ts_offset;
     tcb.snd.wl1 = segment.seq;
     tcb.snd.wl2 = segment.ack;
     take_window(tcb, segment);
-    tcb.rtt.restore(context.config);
-    tcb.congestion.cwnd = initial_window(tcb, context);
+    begin_sending(tcb, segment, handshake.retransmits, false, now, context);
     context.counters.add(Counter::passive_opens);
 }
 
@@ -67,19 +66,21 @@ std::uint32_t send_space(const Tcb& tcb, const Context& context) {
 bool send(Tcb& tcb, const Slice& slice, Context& context) {
     // A queue longer than half the sequence space could not be told from a shorter one.
     constexpr std::uint32_t longest = 1U << 31;
+    const std::uint32_t charge = context.buffers.charge(slice);
     if (tcb.fin_queued || !may_send(tcb.state) || slice.length > longest - tcb.queue.length ||
+        (charge > 0 && send_space(tcb, context) == 0) ||
         !context.buffers.append(tcb.queue, slice)) {
         return false;
     }
-    tcb.send_charge += context.buffers.charge(slice);
+    tcb.send_charge += charge;
     return true;
 }
 
 std::uint32_t send_copy(Tcb& tcb, std::span<const std::byte> bytes, Context& context) {
-    const std::size_t count = std::min<std::size_t>(bytes.size(), send_space(tcb, context));
-    const std::uint32_t copied = context.buffers.append_copy(tcb.queue, bytes.first(count));
-    tcb.send_charge += copied;
-    return copied;
+    constexpr std::uint32_t longest = 1U << 31;
+    const std::size_t count =
+        std::min<std::size_t>({bytes.size(), send_space(tcb, context), longest - tcb.queue.length});
+    return context.buffers.append_copy(tcb.queue, bytes.first(count), tcb.send_charge);
 }
 
 void shutdown(Tcb& tcb) {
@@ -90,7 +91,7 @@ void shutdown(Tcb& tcb) {
 }
 
 bool close(Tcb& tcb, Instant now, Context& context) {
-    if (tcb.state == State::syn_sent) {
+    if (tcb.state == State::syn_sent || tcb.state == State::closed) {
         enter_closed(tcb);
         return true;
     }

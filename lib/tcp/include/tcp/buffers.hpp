@@ -69,8 +69,13 @@ class Buffers {
     /// reference stays the caller's).
     [[nodiscard]] bool append(Rope& rope, const Slice& slice);
 
-    /// Copies bytes to the end of the rope, into chunks; says how many bytes it could take.
-    [[nodiscard]] std::uint32_t append_copy(Rope& rope, std::span<const std::byte> bytes);
+    /// Copies bytes to the end of the rope, into chunks; says how many bytes it could take. Adds
+    /// the memory this pins to `charged`.
+    [[nodiscard]] std::uint32_t append_copy(Rope& rope, std::span<const std::byte> bytes,
+                                            std::uint32_t& charged);
+
+    /// Memory that `append_copy` of so many bytes would pin beyond what the rope pins already.
+    [[nodiscard]] std::uint32_t copy_charge(const Rope& rope, std::uint32_t length) const;
 
     /// Drops the first `count` bytes (at most the rope's length), and with them the slices that are
     /// used up. A cursor in the rope is moved so that it still names the same byte; it must not
@@ -108,7 +113,7 @@ class Buffers {
         case OwnerKind::packet:
             return limits_.packet_bytes;
         case OwnerKind::chunk:
-            return slice.length;
+            return sizeof(Chunk);
         case OwnerKind::nobody:
         case OwnerKind::store:
             return 0;

@@ -17,7 +17,9 @@
 #include <span>
 
 /// The engine: segments, user calls and deadlines in, segments and deadlines out; no I/O, no clock.
-/// One worker owns a `Context` and every Tcb that is used with it.
+/// One worker owns a `Context` and every Tcb that is used with it. Before each call the output has
+/// `Output::reserve` places free (no call but `flush` fills more), and what it holds has been built
+/// into packets before the next segment of its connection arrives.
 namespace millrace::tcp {
 
 /// What the connections of one worker share.
@@ -65,6 +67,7 @@ struct Handshake {
     bool window_scale = false;
     bool timestamps = false;
     bool sack = false;
+    std::uint8_t retransmits = 0; ///< How often our SYN,ACK was sent again.
 };
 
 /// An active open's SYN (RFC 9293 §3.10.1): makes `tcb` SYN-SENT. `mss` is what our path allows.
@@ -84,7 +87,9 @@ void establish(Tcb& tcb, const Handshake& handshake, const wire::TcpSegment& seg
 /// The rest of the seventh and the eighth step, after the user has used the first `used` bytes of
 /// `arrival.text`: keeps what is left, joins what had come out of order before, and takes the FIN.
 /// What does not fit into the connection's memory is not received, and the peer sends it again.
-/// Adds to `arrival.events` and `arrival.references`.
+/// Adds to `arrival.events` and `arrival.references`. Text may be used in place only while nothing
+/// is unread, or the stream would get out of order. The Tcb may be in TIME-WAIT or CLOSED
+/// afterwards.
 void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Context& context);
 
 /// Sends what may be sent: retransmissions, queued data, the FIN, an acknowledgement that is owed;
@@ -98,7 +103,8 @@ void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Cont
 [[nodiscard]] std::uint32_t send_space(const Tcb& tcb, const Context& context);
 
 /// Queues a slice behind what is queued and takes over one reference to its owner; false (and the
-/// reference stays the caller's) when the connection takes no more data or a pool is dry.
+/// reference stays the caller's) when the connection takes no more data or a pool is dry. A slice
+/// that pins memory is taken whole while there is any `send_space`; one that pins none, always.
 [[nodiscard]] bool send(Tcb& tcb, const Slice& slice, Context& context);
 
 /// Queues a copy of `bytes`; says how many it took, which is fewer when space or chunks run out.

@@ -18,10 +18,12 @@ struct HalfOpen {
     bool window_scale : 1 = false;
     bool timestamps : 1 = false;
     bool sack : 1 = false;
-    std::uint8_t retransmits = 0;
+    std::uint8_t retransmits : 5 = 0; ///< Of the SYN,ACK.
+    std::uint8_t answers : 3 = 0;     ///< Given since it was sent last; a limited number.
 
     [[nodiscard]] Handshake handshake() const {
-        return {iss, irs, ts_recent, ts_offset, mss, scale, window_scale, timestamps, sack};
+        return {iss,   irs,          ts_recent,  ts_offset, mss,
+                scale, window_scale, timestamps, sack,      retransmits};
     }
 };
 
@@ -44,7 +46,8 @@ struct HalfOpenResult {
 void listen_syn(HalfOpen& entry, const wire::TcpSegment& syn, wire::SeqNum iss,
                 std::uint32_t ts_offset, std::uint16_t own_mss, Instant now, Context& context);
 
-/// RFC 9293 §3.10.7.4 for SYN-RECEIVED after a passive open.
+/// RFC 9293 §3.10.7.4 for SYN-RECEIVED after a passive open. Answers that a stranger could ask for
+/// without end are limited to a few between two SYN,ACKs.
 [[nodiscard]] HalfOpenResult segment_arrives(HalfOpen& entry, const wire::TcpSegment& segment,
                                              std::uint16_t own_mss, Instant now, Context& context);
 

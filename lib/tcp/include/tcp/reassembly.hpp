@@ -49,17 +49,31 @@ class Reassembly {
     void clear(Buffers& buffers);
 
   private:
-    void remember(wire::SackBlock block);
+    /// Where in the list something is: behind a node (or `none`, before the first), whose run of
+    /// bytes begins at `run_left`.
+    struct Place {
+        std::uint32_t previous = Pool<Node>::none;
+        wire::SeqNum run_left;
+    };
+
+    [[nodiscard]] Place find(const Buffers& buffers, wire::SeqNum seq) const;
+    [[nodiscard]] std::uint32_t next_of(const Buffers& buffers, std::uint32_t index) const;
+    [[nodiscard]] wire::SeqNum run_right(const Buffers& buffers, std::uint32_t index) const;
+    void remember(wire::SackBlock run);
     void link(Buffers& buffers, std::uint32_t previous, std::uint32_t index);
     void unlink_first(Buffers& buffers);
 
     std::uint32_t head_ = Pool<Node>::none;
     std::uint32_t tail_ = Pool<Node>::none;
     std::uint32_t charge_ = 0;
+    /// Where the last search ended, in the run of `blocks_[0]`: the next one is likely to begin
+    /// there.
+    std::uint32_t last_ = Pool<Node>::none;
+    wire::SeqNum tail_left_; ///< Left edge of the run that `tail_` ends.
     wire::SeqNum fin_;
     bool has_fin_ = false;
     std::uint8_t block_count_ = 0;
-    /// Runs of kept bytes, the latest to grow first; older ones may be missing here.
+    /// Runs of kept bytes, whole, the latest to grow first; older ones may be missing here.
     std::array<wire::SackBlock, 4> blocks_;
 };
 

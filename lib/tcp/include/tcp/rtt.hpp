@@ -7,7 +7,9 @@
 
 namespace millrace::tcp {
 
-/// Round-trip time and retransmission time-out by RFC 6298. Times are kept in microseconds.
+/// Round-trip time and retransmission time-out by RFC 6298. Times are kept in microseconds. The
+/// minimum is one for the term of the variance, as in Linux: with a steady round-trip time near the
+/// minimum, a peer that delays an acknowledgement would else cause a time-out.
 struct RttEstimator {
     std::uint32_t srtt_us = 0; ///< 0: no sample yet.
     std::uint32_t rttvar_us = 0;
@@ -19,8 +21,11 @@ struct RttEstimator {
     /// Doubles the time-out, up to the maximum (RFC 6298 §5.5).
     void back_off(const Config& config);
 
-    /// Takes the back-off back after an acknowledgement of new data.
+    /// Takes the back-off back.
     void restore(const Config& config);
+
+    /// True when the time-out is longer than the measurements ask for.
+    [[nodiscard]] bool backed_off(const Config& config) const;
 
     [[nodiscard]] Duration rto() const { return std::chrono::microseconds{rto_us}; }
 };

@@ -27,7 +27,7 @@ namespace millrace::tcp {
 ///
 /// LISTEN is a listener's, SYN-RECEIVED after a passive open a `HalfOpen`'s and TIME-WAIT a
 /// `TimeWait`'s; a full `Tcb` passes through all the others, and through SYN-RECEIVED in a
-/// simultaneous open. The three functions below are the only places where a Tcb's state moves on.
+/// simultaneous open. The three functions below say where a state moves on to.
 enum class State : std::uint8_t {
     closed,
     listen,
@@ -46,6 +46,7 @@ enum class State : std::uint8_t {
 [[nodiscard]] std::string_view name(State state);
 
 /// The state after the user has closed its sending side and everything queued is followed by a FIN.
+/// A handshake is ended first; `complete_open` asks again then.
 [[nodiscard]] State after_close(State state);
 
 /// The state after the peer's FIN has been received in order.

@@ -9,6 +9,7 @@
 #include "wire/seq_num.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace millrace::tcp {
@@ -28,6 +29,9 @@ namespace millrace::tcp {
 /// SND.NXT never goes back. What is transmitted next is SND.AT: it equals SND.NXT, except after a
 /// retransmission time-out, when it starts again from SND.UNA. RCV.WND is kept as its right edge,
 /// RCV.EDGE, which never moves left.
+///
+/// The order of the fields is that of their use: the first line is what a segment that comes meets,
+/// the second what leaves with data and acknowledgements, the rest what losses and clocks need.
 struct Tcb {
     State state = State::closed;
     std::uint8_t retransmits = 0; ///< Of the first unacknowledged byte, or unanswered probes.
@@ -52,12 +56,17 @@ struct Tcb {
     bool in_recovery : 1 = false;  ///< Fast recovery (RFC 6582).
     bool timing : 1 = false;       ///< `timed_seq` is being measured.
     bool persisting : 1 = false;   ///< The timer probes a closed window.
-    bool cwnd_limited : 1 = false; ///< cwnd stopped the last flush.
-    bool limited_by_output : 1 = false;
-    bool passive : 1 = false; ///< Opened by a listener.
+    bool cwnd_limited : 1 = false; ///< What was sent last had filled cwnd, or nearly.
+    bool passive : 1 = false;      ///< Opened by a listener.
 
     std::uint16_t snd_mss = 536; ///< Payload and options that one segment may carry to the peer.
     std::uint16_t rcv_mss = 536; ///< Largest payload seen from the peer; two of these want an ACK.
+
+    struct {
+        wire::SeqNum nxt;
+        wire::SeqNum acked; ///< RCV.NXT in the last segment we sent.
+        wire::SeqNum edge;
+    } rcv;
 
     struct {
         wire::SeqNum una, nxt, at;
@@ -66,32 +75,30 @@ struct Tcb {
         wire::SeqNum wl1, wl2;
     } snd;
 
-    struct {
-        wire::SeqNum nxt;
-        wire::SeqNum acked; ///< RCV.NXT in the last segment we sent.
-        wire::SeqNum edge;
-    } rcv;
-
-    std::uint32_t ts_recent = 0;     ///< TS.Recent
-    std::uint32_t ts_recent_ms = 0;  ///< When it was set, on the 1 ms clock.
-    std::uint32_t ts_offset = 0;     ///< Added to the 1 ms clock in what we send.
-    std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.
-
-    CongestionState congestion;
-    wire::SeqNum recover; ///< SND.NXT when the last loss was found (RFC 6582).
-    RttEstimator rtt;
-    wire::SeqNum timed_seq; ///< Acknowledging up to here ends the measurement.
-    Instant timed_at = never;
-
-    Rope queue;      ///< From SND.UNA on: what is sent and not acknowledged, then what is not sent.
-    Cursor queue_at; ///< Where SND.AT stands in it.
-    Rope unread;     ///< In order, and left by the user.
-    std::uint32_t reassembly = Pool<Reassembly>::none;
-    std::uint32_t receive_charge = 0; ///< Memory pinned by `unread` and the reassembly, in bytes.
-    std::uint32_t send_charge = 0;    ///< Memory pinned by `queue`.
+    std::uint32_t ts_recent = 0;    ///< TS.Recent
+    std::uint32_t ts_recent_ms = 0; ///< When it was set, on the 1 ms clock.
+    std::uint32_t ts_offset = 0;    ///< Added to the 1 ms clock in what we send.
 
     Instant retransmit_deadline = never; ///< Or the next probe of a closed window.
     Instant ack_deadline = never;
+
+    Rope queue;      ///< From SND.UNA on: what is sent and not acknowledged, then what is not sent.
+    Cursor queue_at; ///< Where SND.AT stands in it.
+    std::uint32_t send_charge = 0; ///< Memory pinned by `queue`, in bytes.
+
+    Rope unread;                      ///< In order, and left by the user.
+    std::uint32_t receive_charge = 0; ///< Memory pinned by `unread`.
+    std::uint32_t reassembly = Pool<Reassembly>::none;
+
+    CongestionState congestion;
+    wire::SeqNum
+        recover; ///< SND.NXT when the last loss was found (RFC 6582); never far behind una.
+    RttEstimator rtt;
+    wire::SeqNum timed_seq;          ///< Acknowledging up to here ends the measurement.
+    std::uint32_t timed_at_us = 0;   ///< When it began, on a 1 µs clock.
+    std::uint32_t sent_ms = 0;       ///< When data was last sent, on the 1 ms clock.
+    std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.
+
     Instant user_deadline = never; ///< The user's; the end of FIN-WAIT-2 when it is gone.
 
     /// One past the last byte queued.
@@ -113,5 +120,8 @@ struct Tcb {
         return std::min({retransmit_deadline, ack_deadline, user_deadline});
     }
 };
+
+static_assert(sizeof(Tcb) <= 176, "with four-tuple, links, timer and service state, 256 bytes");
+static_assert(offsetof(Tcb, retransmit_deadline) <= 64, "receiving looks at one line first");
 
 } // namespace millrace::tcp
