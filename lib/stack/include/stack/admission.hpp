@@ -95,7 +95,16 @@ template <class Packet>
     return ours ? wire::Drop::none : wire::Drop::ip_not_our_address;
 }
 
-/// Both checks: the first objection, or none.
+/// Whether a packet for one host came in a frame for one: else `frame_not_for_us` (RFC 1122
+/// §3.3.6).
+template <class Packet>
+[[nodiscard]] wire::Drop check_cast(const Interface& interface,
+                                    const wire::MacAddr& frame_destination, const Packet& packet) {
+    const bool agree = !frame_destination.is_multicast() || !interface.owns(packet.destination);
+    return agree ? wire::Drop::none : wire::Drop::frame_not_for_us;
+}
+
+/// Both `check_source` and `check_destination`: the first objection, or none.
 template <class Packet>
 [[nodiscard]] wire::Drop admit(const Interface& interface, const Packet& packet) {
     const wire::Drop drop = check_source(interface, packet);

@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "wire/address.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -36,12 +37,12 @@ struct ClaimRules {
 template <class Addr>
 class Claims {
   public:
-    enum class Act : std::uint8_t { probe, announce };
+    enum class Act : std::uint8_t { nothing, probe, announce };
 
     struct Step {
         Addr address;
-        Act act = Act::probe;
-        bool became_usable = false;
+        Act act = Act::nothing;     ///< What to send.
+        bool became_usable = false; ///< With this step.
     };
 
     /// `speaks`: this worker makes the claims. Without probes the addresses are ours at once.
@@ -49,10 +50,7 @@ class Claims {
            std::minstd_rand& random, Instant now);
 
     /// True when the address is ours and may be used: neither tentative nor lost.
-    [[nodiscard]] bool usable(const Addr& address) const {
-        const Claim* const claim = find(address);
-        return claim != nullptr && is_usable(claim->state);
-    }
+    [[nodiscard]] bool usable(const Addr& address) const { return is_usable(state(address)); }
     [[nodiscard]] bool all_usable() const { return all_usable_; }
 
     /// What is to be sent at `now`, one message at a time; nothing when nothing is due.
@@ -79,18 +77,18 @@ class Claims {
         ClaimState state = ClaimState::settled;
         std::uint8_t sent = 0; ///< Messages in this state.
         Instant due = never;
-        Instant defended{};
-        bool has_defended = false;
+        std::optional<Instant> defended; ///< Last.
     };
 
     [[nodiscard]] static bool is_usable(ClaimState state) {
         return state == ClaimState::announcing || state == ClaimState::settled;
     }
-    [[nodiscard]] const Claim* find(const Addr& address) const;
-    [[nodiscard]] Claim* find(const Addr& address);
+    /// The claim's place in `claims_`; their number when there is none.
+    [[nodiscard]] std::size_t place_of(const Addr& address) const;
     void set_state(Claim& claim, ClaimState state);
-    void probe_sent(Claim& claim, Instant now);
-    void announcement_sent(Claim& claim, Instant now);
+    [[nodiscard]] Step advance(Claim& claim, Instant now);
+    [[nodiscard]] Step probe(Claim& claim, Instant now);
+    [[nodiscard]] Step announce(Claim& claim, Instant now);
     [[nodiscard]] Duration random_between(Duration least, Duration most);
 
     ClaimRules rules_;

@@ -254,69 +254,72 @@ class Control {
 
     // control.cpp
     [[nodiscard]] std::size_t next_frame(std::span<std::byte> out, Instant now);
-    void wait_for_next(Instant now);
-    template <class News>
-    void tell_peers(const News& news);
     template <class Addr>
-    void learn_neighbour(const Addr& address, const std::optional<wire::MacAddr>& mac,
-                         Evidence evidence, Instant now);
+    [[nodiscard]] std::size_t take_step(std::span<std::byte> out,
+                                        const typename Claims<Addr>::Step& step, Instant now);
+    void look_again_at(Instant deadline);
+    void tell_peers(const Learnt& news);
+    template <class Addr>
+    void learn_neighbour(Neighbours<Addr>& neighbours, const Addr& address,
+                         const std::optional<wire::MacAddr>& mac, Evidence evidence, Instant now);
     template <class Addr>
     void contested(Claims<Addr>& claims, const Addr& address, const wire::MacAddr& rival);
     template <class Addr>
     void settle(Claims<Addr>& claims, const LearntClaim<Addr>& claim);
-    [[nodiscard]] std::optional<wire::Ipv4Addr> usable_source_for(const wire::Ipv4Addr& to) const;
-    [[nodiscard]] std::optional<wire::Ipv6Addr> usable_source_for(const wire::Ipv6Addr& to) const;
-    void take_router(const LearntRouter& router, Instant now);
-    void drop_router(const wire::Ipv6Addr& address, Instant now);
+    template <class Addr>
+    [[nodiscard]] std::optional<Addr> usable_source_for(const Addr& destination) const;
 
     // arp.cpp
-    [[nodiscard]] Result arp_conflict(std::span<std::byte> buffer, const wire::ArpPacket& packet,
-                                      Instant now);
+    [[nodiscard]] Result arp_conflict(std::span<std::byte> buffer, std::size_t link_bytes,
+                                      const wire::ArpPacket& packet, Instant now);
     [[nodiscard]] Result arp_request(std::span<std::byte> buffer, std::size_t link_bytes,
                                      const wire::ArpPacket& packet, Instant now);
-    [[nodiscard]] std::size_t write_arp_frame(std::span<std::byte> out,
-                                              const wire::ArpPacket& packet,
-                                              const wire::MacAddr& destination);
-    [[nodiscard]] std::size_t write_claim(std::span<std::byte> out,
-                                          const Claims<wire::Ipv4Addr>::Step& step);
+    [[nodiscard]] std::size_t write_step(std::span<std::byte> out,
+                                         const Claims<wire::Ipv4Addr>::Step& step) const;
     [[nodiscard]] std::size_t write_solicitation(std::span<std::byte> out,
                                                  const wire::Ipv4Addr& target,
                                                  const std::optional<wire::MacAddr>& mac);
 
     // icmp.cpp
     [[nodiscard]] Result echo_reply(std::span<std::byte> buffer, const wire::Ipv4Packet& packet);
-    [[nodiscard]] Result error_arrives(std::uint8_t type, wire::Drop quote);
+    [[nodiscard]] Result error_arrives(bool is_redirect, wire::Drop quote);
 
     // icmpv6.cpp
     [[nodiscard]] Result echo_reply(std::span<std::byte> buffer, const wire::Ipv6Packet& packet);
-    [[nodiscard]] Result nd_arrives(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
-                                    const wire::Icmpv6Message& message, Instant now);
-    [[nodiscard]] Result report_problem(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
-                                        const wire::Icmpv6Message& error, wire::Drop why,
-                                        bool even_if_multicast, Instant now);
+    [[nodiscard]] Result report(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
+                                wire::Icmpv6Message error, bool even_if_multicast, wire::Drop why,
+                                Instant now);
 
     // nd.cpp
-    [[nodiscard]] Result solicitation_arrives(std::span<std::byte> buffer,
-                                              const wire::Ipv6Packet& packet,
-                                              const wire::NeighbourSolicitation& solicitation,
-                                              Instant now);
-    [[nodiscard]] Result advertisement_arrives(std::span<std::byte> buffer,
-                                               const wire::NeighbourAdvertisement& advertisement,
-                                               Instant now);
-    [[nodiscard]] Result router_arrives(const wire::Ipv6Packet& packet,
-                                        const wire::RouterAdvertisement& advertisement,
-                                        Instant now);
-    [[nodiscard]] std::size_t write_claim(std::span<std::byte> out,
-                                          const Claims<wire::Ipv6Addr>::Step& step);
+    [[nodiscard]] Result nd_arrives(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
+                                    const wire::Icmpv6Message& message, Instant now);
+    [[nodiscard]] Result solicited(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
+                                   const wire::NeighbourSolicitation& solicitation, Instant now);
+    [[nodiscard]] Result advertise(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
+                                   const wire::NeighbourSolicitation& solicitation);
+    [[nodiscard]] Result advertised(std::span<std::byte> buffer,
+                                    const wire::NeighbourAdvertisement& advertisement, Instant now);
+    [[nodiscard]] std::size_t write_step(std::span<std::byte> out,
+                                         const Claims<wire::Ipv6Addr>::Step& step) const;
     [[nodiscard]] std::size_t write_solicitation(std::span<std::byte> out,
                                                  const wire::Ipv6Addr& target,
                                                  const std::optional<wire::MacAddr>& mac);
-    [[nodiscard]] std::size_t write_router_solicitation(std::span<std::byte> out);
+
+    // routers.cpp
+    [[nodiscard]] Result router_advertised(const wire::Ipv6Packet& packet,
+                                           const wire::RouterAdvertisement& advertisement,
+                                           Instant now);
+    void router_ceased(const wire::Ipv6Addr& address, Instant now);
+    void take_router(const LearntRouter& router, Instant now);
+    void take_link_parameters(const LearntRouter& router);
+    void begin_router_solicitation(Instant now);
+    [[nodiscard]] std::size_t write_router_solicitation(std::span<std::byte> out, Instant now);
 
     // mld.cpp
     [[nodiscard]] Result group_query_arrives(const wire::Ipv6Packet& packet,
                                              const wire::Icmpv6Message& message, Instant now);
-    [[nodiscard]] std::size_t write_group_report(std::span<std::byte> out);
+    [[nodiscard]] std::size_t write_group_report(std::span<std::byte> out, Instant now);
+    void group_report_reported(bool was_change, Instant now);
 
     const Interface& interface_;
     Neighbours<wire::Ipv4Addr>& neighbours4_;
@@ -332,10 +335,10 @@ class Control {
     std::uint16_t ipv6_mtu_;
     bool due_ = true; ///< `next_frame` may have something.
     std::uint8_t router_solicitations_left_ = 0;
-    std::uint8_t group_reports_left_ = 0;
-    bool group_report_is_change_ = true; ///< Of membership; else it answers a query.
     Instant router_solicitation_due_ = never;
     Instant group_report_due_ = never;
+    std::size_t group_report_next_ = 0; ///< Which of our addresses the report goes on with.
+    std::uint8_t group_report_changes_left_ = 0; ///< Reports of a change yet to come.
     std::vector<Learnt> learnt_;
     std::vector<AddressConflict> conflicts_;
     ControlCounters counters_;

@@ -205,32 +205,31 @@ class Neighbours {
     [[nodiscard]] std::uint32_t index_of(const Entry& entry) const {
         return static_cast<std::uint32_t>(&entry - entries_.data());
     }
-    [[nodiscard]] std::uint32_t& bucket_of(const Addr& address);
-    [[nodiscard]] const std::uint32_t& bucket_of(const Addr& address) const;
+    [[nodiscard]] std::uint32_t bucket_of(const Addr& address) const;
 
     [[nodiscard]] std::uint32_t create(const Addr& address);
-    [[nodiscard]] std::uint32_t free_entry();
     void forget(Entry& entry);
+    void update_idleness(Entry& entry);
     void join_idle(Entry& entry);
     void leave_idle(Entry& entry);
-    void keep_or_idle(Entry& entry);
 
     [[nodiscard]] bool use(Entry& entry, Instant now);
     void confirm_doubtful(Entry& entry, Instant now);
+    void enter(Entry& entry, NeighbourState state);
     void resolve(Entry& entry, Instant now);
     void become_reachable(Entry& entry, Instant now);
     void become_stale(Entry& entry);
     void fail(Entry& entry);
     void solicit(Entry& entry, Instant now);
     void retransmit_passed(Entry& entry, std::uint8_t solicits_max, Instant now);
-    bool learn_from_request(const Addr& address, const wire::MacAddr& mac);
-    bool learn_first(Entry& entry, const wire::MacAddr& mac, bool solicited, Instant now);
-    bool learn_more(Entry& entry, const std::optional<wire::MacAddr>& mac, Evidence evidence,
-                    Instant now);
+    [[nodiscard]] bool learn_from_request(const Addr& address, const wire::MacAddr& mac);
+    void learn_first(Entry& entry, const wire::MacAddr& mac, bool solicited, Instant now);
+    [[nodiscard]] bool learn_more(Entry& entry, const std::optional<wire::MacAddr>& mac,
+                                  Evidence evidence, Instant now);
 
-    void push(Queue& queue, std::uint32_t slot);
-    [[nodiscard]] Held pop(Queue& queue);
+    void append(Queue& queue, std::uint32_t first, std::uint32_t last);
     void move_all(Queue& from, Queue& to);
+    [[nodiscard]] Held pop(Queue& queue);
     void unhold(Entry& entry);
 
     timer::Wheel& wheel_;
