@@ -69,6 +69,16 @@ Control::~Control() {
     wheel_.cancel(timer_);
 }
 
+void Control::deadline_passed(timer::Node& node, Instant now) {
+    if (neighbours4_.owns(node)) {
+        neighbours4_.deadline_passed(node, now);
+    } else if (neighbours6_.owns(node)) {
+        neighbours6_.deadline_passed(node, now);
+    } else {
+        due_ = true;
+    }
+}
+
 /// Writes the next frame that is due, if it comes to that, and returns its length. When nothing is
 /// due any more it sets the timer and clears `due_`.
 std::size_t Control::next_frame(std::span<std::byte> out, Instant now) {

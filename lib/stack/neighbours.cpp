@@ -34,8 +34,8 @@ std::uint64_t hash(const SipKey& key, const Addr& address) {
 template <class Addr>
 Neighbours<Addr>::Neighbours(timer::Wheel& wheel, std::uint8_t timer_kind, const SipKey& key,
                              const NeighbourLimits& limits)
-    : wheel_{wheel}, key_{key}, limits_{limits}, random_{static_cast<std::minstd_rand::result_type>(
-                                                     hash(key, Addr{}))},
+    : wheel_{wheel}, timer_kind_{timer_kind}, key_{key}, limits_{limits},
+      random_{static_cast<std::minstd_rand::result_type>(hash(key, Addr{}))},
       entries_(limits.entries),
       buckets_(std::bit_ceil(std::max<std::size_t>(limits.entries, 1) * 2), none),
       held_slots_(limits.held) {

@@ -128,7 +128,7 @@ class Control {
     static constexpr std::size_t frame_bytes_max = 512;
 
     /// Everything handed in outlives the object. The one node of kind `timer_kind` in `wheel` is
-    /// its own; when it fires the worker calls `deadline_passed`.
+    /// its own; when it fires, or one of the neighbour caches', the worker calls `deadline_passed`.
     Control(const Interface& interface, Neighbours<wire::Ipv4Addr>& neighbours4,
             Neighbours<wire::Ipv6Addr>& neighbours6, timer::Wheel& wheel, std::uint8_t timer_kind,
             const SipKey& key, const ControlOptions& options, Instant now);
@@ -235,8 +235,8 @@ class Control {
     /// The MTU for IPv6 in bytes: the port's, or less when a router says so.
     [[nodiscard]] std::uint16_t ipv6_mtu() const { return ipv6_mtu_; }
 
-    /// The node has fired.
-    void deadline_passed(timer::Node& /*node*/, Instant /*now*/) { due_ = true; }
+    /// A node of its own, or of one of the neighbour caches, has fired.
+    void deadline_passed(timer::Node& node, Instant now);
 
     [[nodiscard]] const ControlCounters& counters() const { return counters_; }
     [[nodiscard]] const Claims<wire::Ipv4Addr>& ipv4_claims() const { return claims4_; }

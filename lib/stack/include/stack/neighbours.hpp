@@ -153,6 +153,9 @@ class Neighbours {
             }
     }
 
+    /// True for the nodes that are this cache's.
+    [[nodiscard]] bool owns(const timer::Node& node) const { return node.kind() == timer_kind_; }
+
     /// A node of this cache has fired.
     void deadline_passed(timer::Node& node, Instant now);
 
@@ -233,6 +236,7 @@ class Neighbours {
     void unhold(Entry& entry);
 
     timer::Wheel& wheel_;
+    std::uint8_t timer_kind_;
     SipKey key_;
     NeighbourLimits limits_;
     NeighbourTimes times_;
