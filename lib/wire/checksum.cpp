@@ -9,21 +9,28 @@
 namespace millrace::wire {
 namespace {
 
-/// What is done with the bytes besides summing them. A `Store` writes back what was loaded, so that
-/// a copy costs no second pass.
+/// What is done with the bytes besides summing them.
 struct Ignore {
     template <class Word>
-    void operator()(const Word& /*word*/, std::size_t /*length_bytes*/) {}
+    void operator()(const Word& /*word*/) {}
 };
 
+/// Writes back what was loaded, so that a copy costs no second pass.
 struct Store {
     std::byte* out;
 
     template <class Word>
-    void operator()(const Word& word, std::size_t length_bytes) {
-        std::memcpy(out, &word, length_bytes);
-        out += length_bytes;
+    void operator()(const Word& word) {
+        std::memcpy(out, &word, sizeof word);
+        out += sizeof word;
     }
+
+#if defined(__SSE2__)
+    void operator()(const __m128i& block) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), block);
+        out += sizeof block;
+    }
+#endif
 };
 
 constexpr std::uint64_t fold_to_33_bits(std::uint64_t value) {
@@ -44,28 +51,28 @@ std::uint64_t sum_scalar(const std::byte* bytes, std::size_t length, Sink& sink)
     std::uint64_t total = 0;
     for (; length >= 8; bytes += 8, length -= 8) {
         const auto word = load<std::uint64_t>(bytes);
-        sink(word, 8);
+        sink(word);
         total += word;
         total += total < word ? 1U : 0U;
     }
     total = fold_to_33_bits(total);
     if (length >= 4) {
         const auto word = load<std::uint32_t>(bytes);
-        sink(word, 4);
+        sink(word);
         total += word;
         bytes += 4;
         length -= 4;
     }
     if (length >= 2) {
         const auto word = load<std::uint16_t>(bytes);
-        sink(word, 2);
+        sink(word);
         total += word;
         bytes += 2;
         length -= 2;
     }
     if (length == 1) {
         const std::byte last[2] = {*bytes, std::byte{0}};
-        sink(*bytes, 1);
+        sink(*bytes);
         total += load<std::uint16_t>(last);
     }
     return total;
@@ -123,10 +130,10 @@ std::uint64_t sum_blocks(const std::byte* bytes, std::size_t length, Sink& sink)
         const __m128i b = load_block(bytes + 16);
         const __m128i c = load_block(bytes + 32);
         const __m128i d = load_block(bytes + 48);
-        sink(a, 16);
-        sink(b, 16);
-        sink(c, 16);
-        sink(d, 16);
+        sink(a);
+        sink(b);
+        sink(c);
+        sink(d);
         even.add(a);
         odd.add(b);
         even.add(c);
@@ -134,7 +141,7 @@ std::uint64_t sum_blocks(const std::byte* bytes, std::size_t length, Sink& sink)
     }
     for (; length >= 16; bytes += 16, length -= 16) {
         const __m128i words = load_block(bytes);
-        sink(words, 16);
+        sink(words);
         even.add(words);
     }
     even.add(odd);
