@@ -126,12 +126,26 @@ Error pci_failure(std::string_view name, const std::string& reason) {
                         reason.empty() ? "no DPDK driver takes it" : reason)};
 }
 
-Error plug_failure(const std::string& device, std::string_view name, const std::string& reason) {
+/// "AF_PACKET on 'v0'" or "'net_ring0,…'".
+std::string title_of(const std::string& device, std::string_view name) {
+    const DriverTraits& traits = traits_of_device(name);
+    const auto interface = traits.interface_argument.empty()
+                               ? std::nullopt
+                               : device_argument(device, traits.interface_argument);
+    return interface ? fmt::format("{} on '{}'", traits.title, *interface)
+                     : fmt::format("'{}'", device);
+}
+
+Error plug_failure(const std::string& device, std::string_view name, std::string reason) {
     if (is_pci_address(name)) {
         return pci_failure(name, reason);
     }
-    return {fmt::format("cannot open '{}': {}", device,
-                        explained(device, reason, "its arguments were not understood"))};
+    if (reason.starts_with("Driver cannot attach the device")) {
+        reason.clear(); // EAL's words for "no"; the driver gave none
+    }
+    return {fmt::format(
+        "cannot open {}: {}", title_of(device, name),
+        explained(device, reason, "the driver does not take its arguments – see drivers-cfg/"))};
 }
 
 rte_device* device_of_port(std::uint16_t port) {
@@ -203,9 +217,8 @@ void unplug(rte_device* device) {
 std::string explained(std::string_view device, std::string reason, std::string_view fallback) {
     const DriverTraits& traits = traits_of_device(device);
     if (traits.capability >= 0 && !has_capability(traits.capability)) {
-        return fmt::format("{} – run as root or with {}",
-                           reason.empty() ? "Operation not permitted" : reason,
-                           traits.capability_name);
+        return fmt::format("{}Operation not permitted – run as root or with {}",
+                           reason.empty() ? "" : reason + ": ", traits.capability_name);
     }
     return reason.empty() ? std::string{fallback} : reason;
 }

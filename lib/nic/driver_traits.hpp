@@ -23,6 +23,8 @@ struct DriverTraits {
     bool queues_in_pairs = false;          ///< As many receive queues as transmit queues.
     bool one_segment = false;              ///< Chains and borrowed buffers leave as garbage.
     bool pool_in_one_piece = false;
+    /// A chain whose pieces are not all of even length (but the last) gets a wrong checksum.
+    bool odd_pieces_break_checksums = false;
     bool prepare_for_segmentation_only = false;
     std::uint32_t packets_kept = 0;   ///< Per receive queue; never given back, not even at close.
     std::string_view no_segmentation; ///< Why TSO is not to be used although offered.

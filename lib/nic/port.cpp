@@ -140,11 +140,17 @@ class Port::Opening {
         case Offload::rx_ipv4_checksum:
         case Offload::rx_tcp_checksum:
         case Offload::rx_udp_checksum:
-        case Offload::rx_scatter:
             return {};
+        case Offload::rx_scatter:
+            // It costs where it is on: TAP's reads take a thousand buffers along, vectors go
+            // unused.
+            return frame_bytes() <= buffer_bytes() ? "a frame fits one buffer" : "";
         }
         return {};
     }
+
+    [[nodiscard]] std::uint32_t frame_bytes() const { return config().mtu + frame_overhead_bytes; }
+    [[nodiscard]] std::uint32_t buffer_bytes() const { return pools_.front()->segment_bytes(); }
 
     Status decide_rss() {
         if (report().rx_queues < 2) {
@@ -168,14 +174,12 @@ class Port::Opening {
     }
 
     Status check_frame() {
-        const std::uint32_t frame = config().mtu + frame_overhead_bytes;
-        const std::uint32_t room = pools_.front()->segment_bytes();
-        if (frame > room && !report().offloads[Offload::rx_scatter].used) {
+        if (frame_bytes() > buffer_bytes() && !report().offloads[Offload::rx_scatter].used) {
             return Error{
                 fmt::format("'{}' receives a frame into one buffer, and an MTU of {} needs {} "
                             "bytes where packets have {} – lower the MTU or enlarge the "
                             "packets",
-                            report().device, config().mtu, frame, room)};
+                            report().device, config().mtu, frame_bytes(), buffer_bytes())};
         }
         if (traits_->pool_in_one_piece &&
             !std::ranges::all_of(pools_, [](const PacketPool* p) { return p->in_one_piece(); })) {
@@ -322,6 +326,7 @@ class Port::Opening {
                                                ? RTE_MBUF_F_TX_TCP_SEG
                                                : every_tx_request,
                 .direct_only = traits_->one_segment,
+                .odd_pieces_break_checksums = traits_->odd_pieces_break_checksums,
             }));
         }
     }

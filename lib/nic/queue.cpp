@@ -42,10 +42,25 @@ std::uint64_t careful_flags(const Queue::Setup& setup) {
            (setup.direct_only ? borrowed : 0);
 }
 
+/// True where a piece begins in the middle of a 16-bit word of what the checksum covers. (The
+/// headers before that are of even length.)
+bool has_odd_piece(const rte_mbuf& mbuf) {
+    unsigned length = 0;
+    for (const rte_mbuf* piece = &mbuf; piece->next != nullptr; piece = piece->next) {
+        length += piece->data_len;
+        if (length % 2 != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 } // namespace
 
 Queue::Queue(const Setup& setup)
     : setup_{setup}, careful_flags_{careful_flags(setup)},
+      careful_flags_of_chains_{careful_flags_ |
+                               (setup.odd_pieces_break_checksums ? RTE_MBUF_F_TX_L4_MASK : 0)},
       chain_max_{setup.offloads.tcp_segmentation ? setup.segments_of_tso_max : setup.segments_max},
       io_addresses_are_virtual_{rte_eal_iova_mode() == RTE_IOVA_VA},
       store_info_{.free_cb = [](void*, void*) {}, .fcb_opaque = nullptr, .refcnt = 1} {
@@ -88,7 +103,10 @@ bool Queue::admit(Packet& packet) {
     }
     const std::uint16_t segments_max = cut ? setup_.segments_of_tso_max : setup_.segments_max;
     const bool borrowed = (mbuf.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) != 0;
-    if (mbuf.nb_segs > segments_max || (setup_.direct_only && borrowed)) {
+    const bool would_sum_wrongly = setup_.odd_pieces_break_checksums &&
+                                   (mbuf.ol_flags & RTE_MBUF_F_TX_L4_MASK) != 0 &&
+                                   has_odd_piece(mbuf);
+    if (mbuf.nb_segs > segments_max || (setup_.direct_only && borrowed) || would_sum_wrongly) {
         return replace_by_copy(packet, segments_max);
     }
     return true;

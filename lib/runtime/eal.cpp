@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -179,6 +180,8 @@ nic::Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
     eal->own_prefix_ = options.file_prefix.empty();
     eal->command_line_ = command_line_of(options, eal->uses_hugepages_);
     nic::install_log_sink(options.log_level);
+    // Some drivers write to peers that may be gone (virtio-user's does while it closes).
+    std::signal(SIGPIPE, SIG_IGN);
     if (const std::string why = initialise(eal->command_line_); !why.empty()) {
         return nic::Error{fmt::format("DPDK does not start: {} – its command line was: {}", why,
                                       fmt::join(eal->command_line_, " "))};

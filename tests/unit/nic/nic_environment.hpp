@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,7 +46,11 @@ class EalEnvironment : public testing::Environment {
         }
         ASSERT_GE(rte_eal_init(static_cast<int>(pointers.size()), pointers.data()), 0);
     }
-    void TearDown() override { rte_eal_cleanup(); }
+    void TearDown() override {
+        const std::filesystem::path directory{rte_eal_get_runtime_dir()};
+        rte_eal_cleanup();
+        std::filesystem::remove_all(directory);
+    }
 };
 
 inline const testing::Environment* const eal_environment =

@@ -55,6 +55,7 @@ class alignas(64) Queue {
         std::uint16_t segments_of_tso_max = 1;     ///< Of one that the port cuts.
         std::uint64_t flags_that_need_prepare = 0; ///< Requests that rte_eth_tx_prepare() must see.
         bool direct_only = false; ///< The driver sends only buffers that belong to their header.
+        bool odd_pieces_break_checksums = false; ///< See `DriverTraits`.
     };
 
     explicit Queue(const Setup& setup);
@@ -87,8 +88,8 @@ class alignas(64) Queue {
             longest = std::max(longest, mbuf.pkt_len);
             segments = std::max(segments, mbuf.nb_segs);
         }
-        if ((flags & careful_flags_) != 0 || longest > setup_.frame_bytes_max ||
-            segments > setup_.segments_max) [[unlikely]] {
+        if ((flags & (segments > 1 ? careful_flags_of_chains_ : careful_flags_)) != 0 ||
+            longest > setup_.frame_bytes_max || segments > setup_.segments_max) [[unlikely]] {
             return transmit_with_care(burst.first(count(burst)));
         }
         return rte_eth_tx_burst(setup_.port, setup_.tx_queue, mbufs(burst), count(burst));
@@ -153,8 +154,9 @@ class alignas(64) Queue {
     [[nodiscard]] rte_iova_t io_address(const Slice& slice);
 
     Setup setup_;
-    std::uint64_t careful_flags_;
-    std::uint16_t chain_max_; ///< Segments that `attach()` may make of a packet.
+    std::uint64_t careful_flags_;           ///< Packets with one of these take the careful way.
+    std::uint64_t careful_flags_of_chains_; ///< Likewise where a burst has a chain in it.
+    std::uint16_t chain_max_;               ///< Segments that `attach()` may make of a packet.
     bool io_addresses_are_virtual_;
     /// The stretch of EAL memory that the last slice of the store lay in.
     const std::byte* eal_begin_ = nullptr;
