@@ -45,7 +45,7 @@ inline ParseResult invalid(Status status) {
 }
 
 /// Text as a C++ literal, for messages.
-inline std::string quoted(std::string_view text) {
+inline std::string as_literal(std::string_view text) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
     for (const char c : text) {
@@ -79,7 +79,7 @@ struct Parsed {
 inline Request parsed(std::string_view text) {
     Request request;
     const ParseResult result = parse_request(std::as_bytes(std::span{text}), request);
-    EXPECT_EQ(result, complete(text.size())) << quoted(text);
+    EXPECT_EQ(result, complete(text.size())) << as_literal(text);
     return request;
 }
 

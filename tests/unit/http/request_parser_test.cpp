@@ -206,7 +206,7 @@ class RequestParserRefuses : public testing::TestWithParam<Refused> {};
 
 TEST_P(RequestParserRefuses, WithTheRightStatus) {
     const Parsed parsed{GetParam().text};
-    EXPECT_EQ(parsed.result, invalid(GetParam().status)) << quoted(GetParam().text);
+    EXPECT_EQ(parsed.result, invalid(GetParam().status)) << as_literal(GetParam().text);
 }
 
 /// A request whose fields after the Host are these.

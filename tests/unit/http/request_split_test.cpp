@@ -45,7 +45,7 @@ TEST(RequestSplit, EverySplitPointGivesTheSameResult) {
     for (const std::string& text : requests) {
         const Parsed whole{text};
         for (std::size_t split = 0; split <= text.size(); ++split) {
-            SCOPED_TRACE(quoted(text.substr(0, split)));
+            SCOPED_TRACE(as_literal(text.substr(0, split)));
             const Parsed first{std::string_view{text}.substr(0, split)};
             if (first.result.outcome != ParseOutcome::partial) {
                 EXPECT_EQ(first.result, whole.result);
@@ -79,7 +79,7 @@ TEST(RequestSplit, ByteByByteGivesTheSameResult) {
             }
             seen = static_cast<std::uint32_t>(length);
         }
-        EXPECT_EQ(result, whole.result) << quoted(text);
+        EXPECT_EQ(result, whole.result) << as_literal(text);
     }
 }
 
@@ -90,7 +90,7 @@ TEST(RequestSplit, NoPrefixGetsAnotherAnswer) {
         for (std::size_t length = 0; length < text.size(); ++length) {
             const Parsed prefix{std::string_view{text}.substr(0, length)};
             if (prefix.result.outcome != ParseOutcome::partial) {
-                EXPECT_EQ(prefix.result, whole.result) << quoted(text.substr(0, length));
+                EXPECT_EQ(prefix.result, whole.result) << as_literal(text.substr(0, length));
             }
         }
     }
@@ -103,7 +103,7 @@ TEST(RequestSplit, BothWaysThroughTheParserAgree) {
         const Parsed careful{"\r\n" + text};
         ParseResult expected = usual.result;
         expected.length += expected.outcome == ParseOutcome::complete ? 2U : 0U;
-        EXPECT_EQ(careful.result, expected) << quoted(text);
+        EXPECT_EQ(careful.result, expected) << as_literal(text);
         if (usual.result.outcome == ParseOutcome::complete) {
             expect_same(usual.request, careful.request);
         }
@@ -132,7 +132,7 @@ TEST(RequestSplit, MutatedRequestsKeepTheRules) {
             for (const char replacement : {'\0', '\n', '\r', ' ', ':', 'A', '\t', '\x80', ','}) {
                 std::string mutant = text;
                 mutant[at] = replacement;
-                SCOPED_TRACE(quoted(mutant));
+                SCOPED_TRACE(as_literal(mutant));
                 const Parsed whole{mutant};
                 const Parsed careful{"\r\n" + mutant};
                 EXPECT_EQ(careful.result.outcome, whole.result.outcome);
