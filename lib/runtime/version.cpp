@@ -1,0 +1,9 @@
+#include "runtime/version.hpp"
+
+namespace millrace::runtime {
+
+std::string_view version() {
+    return MILLRACE_VERSION;
+}
+
+} // namespace millrace::runtime
