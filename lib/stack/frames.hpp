@@ -25,9 +25,10 @@ namespace millrace::stack {
     return wire::header_at<wire::EthernetHeader>(buffer.data());
 }
 
-/// Sends the frame on to `destination`; its type and VLAN tag stay.
-inline void readdress(std::span<std::byte> buffer, const wire::MacAddr& source,
-                      const wire::MacAddr& destination) {
+/// Sends the frame on to `destination`; its type and VLAN tag stay. (By value: what is handed in
+/// may stand in the very header.)
+inline void readdress(std::span<std::byte> buffer, wire::MacAddr source,
+                      wire::MacAddr destination) {
     auto& header = wire::header_at<wire::EthernetHeader>(buffer.data());
     header.source = source;
     header.destination = destination;

@@ -131,10 +131,16 @@ void take_new_ack(Tcb& tcb, const TcpSegment& segment, Instant now, Context& con
     // RFC 6298 §5.2 and §5.3.
     tcb.retransmit_deadline = tcb.flight() == 0 ? never : now + tcb.rtt.rto();
     if (fin_acknowledged) {
-        tcb.state = after_fin_acknowledged(tcb.state);
-        if (tcb.state == State::closed) {
-            enter_closed(tcb);
-        } else if (tcb.state == State::fin_wait_2 && tcb.user_gone) {
+        tcb.fin_acknowledged = true;
+        const State next = after_fin_acknowledged(tcb.state);
+        if (next == State::closed) {
+            if (tcb.unread.empty() || tcb.user_gone) {
+                enter_closed(tcb);
+            } // else LAST-ACK until the user has read what it has received: see has_ended().
+            return;
+        }
+        tcb.state = next;
+        if (tcb.state == State::fin_wait_2 && tcb.user_gone) {
             tcb.user_deadline = now + context.config.fin_wait_2;
         }
     }

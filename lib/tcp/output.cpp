@@ -113,8 +113,8 @@ bool short_segment_may_go(const Tcb& tcb, std::uint32_t length, bool last) {
     return length > 0 && length >= tcb.snd.wnd_max / 2;
 }
 
-bool may_transmit(State state) {
-    switch (state) {
+bool may_transmit(const Tcb& tcb) {
+    switch (tcb.state) {
     case State::established:
     case State::close_wait:
     case State::fin_wait_1:
@@ -299,7 +299,8 @@ void emit_limited_ack(Tcb& tcb, Instant now, Context& context) {
     const auto interval = static_cast<std::uint32_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(context.config.challenge_ack_interval)
             .count());
-    if (tcb.challenged_ms != 0 && clock - tcb.challenged_ms < interval) {
+    // One is added to both sides, as `challenged_ms` can be one ahead in the clock's first millisecond.
+    if (tcb.challenged_ms != 0 && clock + 1 - tcb.challenged_ms <= interval) {
         return;
     }
     tcb.challenged_ms = std::max(clock, 1U);
@@ -359,13 +360,13 @@ void emit_override(Tcb& tcb, Instant now, Context& context) {
 }
 
 bool flush(Tcb& tcb, Instant now, Context& context) {
-    if (tcb.retransmit_first && may_transmit(tcb.state)) [[unlikely]] {
+    if (tcb.retransmit_first && may_transmit(tcb)) [[unlikely]] {
         if (context.output.full()) {
             return false;
         }
         retransmit_first(tcb, now, context);
     }
-    if (may_transmit(tcb.state)) {
+    if (may_transmit(tcb)) {
         if (!transmit_queue(tcb, now, context)) {
             return false;
         }

@@ -126,6 +126,15 @@ void abort(Tcb& tcb, Instant now, Context& context) {
     enter_closed(tcb);
 }
 
+bool has_ended(const Tcb& tcb) {
+    if (tcb.state == State::closed) {
+        return true;
+    }
+    const bool all_read = tcb.unread.empty() || tcb.user_gone;
+    return all_read && (tcb.state == State::time_wait ||
+                        (tcb.state == State::last_ack && tcb.fin_acknowledged));
+}
+
 void release(Tcb& tcb, Context& context) {
     context.buffers.clear(tcb.queue);
     context.buffers.clear(tcb.unread);

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "base/counters.hpp"
+
 #include <array>
-#include <atomic>
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -27,20 +27,6 @@ inline constexpr std::array counter_texts{
 };
 
 /// One worker's counters: written by that worker, read by anyone.
-class Counters {
-  public:
-    void add(Counter counter, std::uint64_t count = 1) {
-        std::atomic_ref<std::uint64_t> value{values_[static_cast<std::size_t>(counter)]};
-        value.store(value.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    }
-
-    [[nodiscard]] std::uint64_t operator[](Counter counter) const {
-        return std::atomic_ref<std::uint64_t>{values_[static_cast<std::size_t>(counter)]}.load(
-            std::memory_order_relaxed);
-    }
-
-  private:
-    mutable std::array<std::uint64_t, counter_names.size()> values_{};
-};
+using Counters = millrace::Counters<Counter, counter_names.size()>;
 
 } // namespace millrace::tcp

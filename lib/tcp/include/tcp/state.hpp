@@ -60,6 +60,12 @@ enum class State : std::uint8_t {
     return state == State::established || state == State::fin_wait_1 || state == State::fin_wait_2;
 }
 
+/// True in the states in which the peer's FIN has come, and so all its data.
+[[nodiscard]] constexpr bool has_received_fin(State state) {
+    return state == State::close_wait || state == State::closing || state == State::last_ack ||
+           state == State::time_wait;
+}
+
 /// True in the states in which the user may still queue data.
 [[nodiscard]] constexpr bool may_send(State state) {
     return state == State::established || state == State::close_wait;

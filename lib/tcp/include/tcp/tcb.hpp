@@ -46,6 +46,7 @@ struct Tcb {
     // What the user wants
     bool no_delay : 1 = false;   ///< Nagle's algorithm is off.
     bool fin_queued : 1 = false; ///< A FIN follows the queued data.
+    bool fin_acknowledged : 1 = false; ///< The peer has our FIN.
     bool user_gone : 1 = false;  ///< The user reads no more: data that comes is answered by RST.
     // What is owed
     bool ack_now : 1 = false;          ///< An acknowledgement must go out at the end of the burst.

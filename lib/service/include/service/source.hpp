@@ -1,0 +1,34 @@
+#pragma once
+
+#include "stack/service_concept.hpp"
+
+#include <cstdint>
+
+namespace millrace::service {
+
+/// Sends a number of bytes to everyone who connects, then closes or holds the connection. Byte n of
+/// the stream is n modulo 251, so that a receiver can tell what is missing. What it receives is
+/// forgotten.
+class Source {
+  public:
+    enum class Then : std::uint8_t { close, hold };
+
+    Source(std::uint64_t bytes, Then then) : bytes_{bytes}, then_{then} {}
+
+    static std::uint32_t receive(stack::Socket& socket, const Slice& text);
+    void on(stack::Socket& socket, stack::SocketEvent event) const;
+
+  private:
+    struct State {
+        std::uint64_t sent; ///< Queued so far.
+    };
+
+    void send_more(stack::Socket& socket) const;
+
+    std::uint64_t bytes_;
+    Then then_;
+};
+
+static_assert(stack::Service<Source>);
+
+} // namespace millrace::service

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "base/pool.hpp"
+#include "base/siphash.hpp"
+#include "base/time.hpp"
+#include "flow/home.hpp"
+#include "stack/control.hpp"
+#include "stack/counters.hpp"
+#include "stack/interface.hpp"
+#include "stack/listener.hpp"
+#include "stack/nic_concept.hpp"
+#include "stack/transmitter.hpp"
+#include "tcp/engine.hpp"
+#include "tcp/isn.hpp"
+#include "timer/wheel.hpp"
+
+#include <cstdint>
+#include <memory_resource>
+#include <vector>
+
+namespace millrace::stack {
+
+/// What one worker is made with. Capacities are the worker's own; nothing grows later.
+struct WorkerSettings {
+    Interface interface;
+    tcp::Config tcp;
+    tcp::Buffers::Limits buffers;
+    SipKey sequence_key{};    ///< Drawn at boot; the same for all workers.
+    SipKey hash_key{};        ///< Likewise; of the connection table.
+    std::uint32_t worker = 0; ///< Of `workers`, counted from 0.
+    std::uint32_t workers = 1;
+    const flow::Home* home = nullptr; ///< Which worker a connection belongs to; null: this one.
+    std::uint32_t connections_max = 65536; ///< Of each family.
+    std::uint32_t half_open_max = 8192;
+    std::uint32_t time_wait_max = 65536;
+    std::uint32_t reassemblies_max = 8192; ///< Connections with a gap in what they received.
+    /// How long the connections of a listener stay in TIME-WAIT: it names one of these, at most 8.
+    std::vector<Duration> time_wait_durations{60s};
+    ControlOptions control; ///< Who speaks for the port is decided by `worker`.
+    NeighbourLimits neighbours;
+    std::pmr::memory_resource* memory = std::pmr::get_default_resource();
+};
+
+/// What all of one worker's protocols share.
+template <Nic N, Service... S>
+struct Core {
+    using NicType = N;
+    using Packet = typename N::Packet;
+
+    Core(N& port, const WorkerSettings& wanted, Instant now)
+        : nic{port}, settings{wanted}, wheel{now}, buffers{settings.buffers, *settings.memory},
+          reassemblies{settings.reassemblies_max, *settings.memory},
+          sequences{settings.sequence_key}, transmitter{nic, counters, drops} {}
+
+    Core(const Core&) = delete;
+    Core& operator=(const Core&) = delete;
+
+    N& nic;
+    const WorkerSettings settings;
+    timer::Wheel wheel;
+    tcp::Buffers buffers;
+    Pool<tcp::Reassembly> reassemblies;
+    tcp::SequenceSource sequences;
+    Counters counters;
+    Drops drops;
+    tcp::Counters tcp_counters;
+    tcp::Output output;
+    Transmitter<N> transmitter;
+    Listeners<S...> listeners;
+    tcp::Context context{settings.tcp, buffers, reassemblies, tcp_counters, output};
+    bool draining = false;
+
+    void drop(Packet packet, wire::Drop reason) {
+        drops.add(reason);
+        nic.release(packet);
+    }
+};
+
+} // namespace millrace::stack

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "base/slice.hpp"
+#include "stack/socket.hpp"
+
+#include <concepts>
+#include <cstdint>
+
+namespace millrace::stack {
+
+/// What a service hears of a connection beside its data.
+enum class SocketEvent : std::uint8_t {
+    opened,        ///< The handshake is complete.
+    writable,      ///< The peer has acknowledged data, so there may be room to send more.
+    end_of_stream, ///< The peer has sent its FIN and all its data was used.
+    deadline,      ///< The deadline that was set has come.
+    drain,         ///< The server is about to stop: close as soon as what was begun is done.
+    closed,        ///< The connection is gone; the last call. Nothing can be sent.
+};
+
+/// What a connection is for. A service keeps its state for a connection in `Socket::state`, and
+/// what all its connections on one worker share in itself. It is called by one worker only, never
+/// waits, and never allocates.
+template <class S>
+concept Service = requires(S& service, Socket& socket, const Slice& text, SocketEvent event) {
+    /// Data in order, in place. Says how many bytes, from the front, it is done with; the rest is
+    /// kept for it and offered again after the next event.
+    { service.receive(socket, text) } -> std::same_as<std::uint32_t>;
+    service.on(socket, event);
+};
+
+} // namespace millrace::stack

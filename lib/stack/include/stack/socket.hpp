@@ -1,0 +1,98 @@
+#pragma once
+
+#include "base/assert.hpp"
+#include "base/slice.hpp"
+#include "base/time.hpp"
+#include "tcp/engine.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+#include <type_traits>
+
+namespace millrace::stack {
+
+/// Bytes a service may keep for each connection. They are zero when the connection opens.
+inline constexpr std::size_t service_state_bytes = 32;
+
+/// What a socket is told of its connection beside the Tcb.
+struct SocketOrigin {
+    std::uint32_t number =
+        0; ///< Of the connection, among those open on this worker and its family.
+    std::uint16_t local_port = 0;
+    std::uint16_t remote_port = 0;
+    bool closes_by_reset = false; ///< Linger is zero (RFC 9293 §3.10.5 in place of §3.10.4).
+};
+
+/// One connection, as its service sees it for the length of one call. Not kept by the service.
+class Socket {
+  public:
+    Socket(tcp::Tcb& tcb, tcp::Context& context, std::byte* state, const SocketOrigin& origin,
+           Instant now)
+        : tcb_{tcb}, context_{context}, state_{state}, origin_{origin}, now_{now} {}
+
+    /// The service's own bytes.
+    template <class T>
+    [[nodiscard]] T& state() {
+        static_assert(sizeof(T) <= service_state_bytes && std::is_trivially_copyable_v<T> &&
+                      alignof(T) <= 8);
+        return *std::launder(reinterpret_cast<T*>(state_));
+    }
+
+    [[nodiscard]] const SocketOrigin& origin() const { return origin_; }
+    [[nodiscard]] Instant now() const { return now_; }
+
+    /// Bytes that `send` and `send_copy` would take now.
+    [[nodiscard]] std::uint32_t send_space() const { return tcp::send_space(tcb_, context_); }
+
+    /// Bytes queued and not yet acknowledged by the peer.
+    [[nodiscard]] std::uint32_t queued_bytes() const { return tcb_.queue.length; }
+
+    /// Queues a slice without copying where that can be done: of the text being received, or of
+    /// bytes that outlive the connection. Says how many of its bytes were taken, from the front.
+    [[nodiscard]] std::uint32_t send(const Slice& slice);
+
+    /// Queues a copy; says how many bytes were taken, from the front.
+    [[nodiscard]] std::uint32_t send_copy(std::span<const std::byte> bytes) {
+        return tcp::send_copy(tcb_, bytes, context_);
+    }
+
+    /// A FIN after what is queued; what the peer sends still reaches the service.
+    void shutdown() { tcp::shutdown(tcb_); }
+
+    /// A FIN after what is queued; the service hears no more but `closed`. With linger zero, or
+    /// with data that the service has left, it is a reset.
+    void close() {
+        if (origin_.closes_by_reset) {
+            abort();
+        } else {
+            static_cast<void>(tcp::close(tcb_, now_, context_));
+        }
+    }
+
+    /// A reset, now.
+    void abort() { tcp::abort(tcb_, now_, context_); }
+
+    /// Asks for one `deadline` event at `when`; replaces an earlier wish, `never` takes it back.
+    void set_deadline(Instant when) { tcb_.user_deadline = when; }
+
+    /// True when the service may still queue data.
+    [[nodiscard]] bool may_send() const { return !tcb_.fin_queued && tcp::may_send(tcb_.state); }
+
+    /// True when the peer may still send data.
+    [[nodiscard]] bool may_receive() const { return tcp::may_receive(tcb_.state); }
+
+    /// Uses of the received packet's memory that `send` has made; the pipeline accounts for them.
+    [[nodiscard]] std::uint32_t packet_references() const { return packet_references_; }
+
+  private:
+    tcp::Tcb& tcb_;
+    tcp::Context& context_;
+    std::byte* state_;
+    SocketOrigin origin_;
+    std::uint32_t packet_references_ = 0;
+    Instant now_;
+};
+
+} // namespace millrace::stack

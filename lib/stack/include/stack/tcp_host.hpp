@@ -1,0 +1,183 @@
+#pragma once
+
+#include "flow/table.hpp"
+#include "stack/control.hpp"
+#include "stack/core.hpp"
+#include "stack/entries.hpp"
+#include "stack/neighbours.hpp"
+#include "stack/time_wait_queue.hpp"
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace millrace::stack {
+
+/// A received segment on its way to its connection.
+template <class Addr, class Packet>
+struct Incoming {
+    Packet packet;
+    flow::FourTuple<Addr> key;
+    wire::MacAddr from;   ///< Who sent the frame, and gets what is answered without a connection.
+    bool steered = false; ///< Another worker has sent it here.
+    std::uint64_t hash = 0;
+    Reference reference;
+    wire::TcpSegment segment;
+};
+
+/// TCP of one address family on one worker: its connections in all their sizes, and their way
+/// between table, engine, service and transmitter.
+///
+/// A burst is taken in stages (`admit` for each segment, then `find`, then `process`), so that the
+/// cache misses of one segment hide behind the work on others. Every connection that was touched is
+/// flushed once, at the end of the burst, when all is known that its acknowledgement can say and
+/// its service has queued what it can carry.
+template <class Addr, class CoreType>
+class TcpHost {
+  public:
+    using Packet = typename CoreType::Packet;
+    using Segment = Incoming<Addr, Packet>;
+    using Key = flow::FourTuple<Addr>;
+    static constexpr std::size_t burst_max = 64;
+    static constexpr std::uint32_t none = UINT32_MAX;
+
+    TcpHost(CoreType& core, Neighbours<Addr>& neighbours, const Control& control);
+
+    TcpHost(const TcpHost&) = delete;
+    TcpHost& operator=(const TcpHost&) = delete;
+
+    /// The place for the next segment of the burst; there are `burst_max`.
+    [[nodiscard]] Segment& next() { return burst_[count_]; }
+
+    /// Takes the segment just written to `next()` into the burst, and fetches its bucket.
+    void admit() {
+        Segment& in = burst_[count_++];
+        in.hash = table_.hash(in.key);
+        table_.prefetch(in.hash);
+    }
+
+    /// Finds the burst's connections and fetches them, then takes each segment through its
+    /// connection. `steer(Segment&) -> bool` is asked of segments without one: true when the packet
+    /// belongs to another worker and was given to it.
+    template <class Steer>
+    void process(Instant now, Steer&& steer);
+
+    /// Sends what the connections touched since the last call have to send.
+    void flush(Instant now);
+
+    /// A connection's or half-open entry's node has fired.
+    void connection_timer(timer::Node& node, Instant now);
+    void half_open_timer(timer::Node& node, Instant now);
+
+    /// Ends the TIME_WAIT entries that have waited long enough, a bounded number at a time.
+    void expire_time_wait(Instant now);
+    [[nodiscard]] Instant next_deadline() const;
+
+    /// Opens a connection for the service of `listener`; false (counted) when a pool is dry, there
+    /// is no route, or the four-tuple is in use.
+    [[nodiscard]] bool connect(const Key& key, std::uint16_t listener, Instant now);
+
+    /// Tells every connection's service that the server is about to stop.
+    void drain(Instant now);
+
+    /// Ends every connection with a reset, and forgets all else.
+    void abort_all(Instant now);
+
+    /// True while a connection has something to send that found no room.
+    [[nodiscard]] bool has_touched() const { return touched_ != none; }
+
+    [[nodiscard]] std::uint32_t connections() const { return connections_.in_use(); }
+    [[nodiscard]] std::uint32_t half_open() const { return half_open_.in_use(); }
+    [[nodiscard]] std::uint32_t time_wait() const { return time_wait_.in_use(); }
+
+    /// Calls `use(Reference, const Key&)` for everything in the table. The worker itself may call
+    /// it at any time; another thread sees what `flow::Table` says of its readers.
+    [[nodiscard]] const flow::Table<Key>& table() const { return table_; }
+    [[nodiscard]] const Connection<Addr>& connection(std::uint32_t slot) const {
+        return connections_[slot];
+    }
+
+  private:
+    using ConnectionType = Connection<Addr>;
+    using Half = HalfOpenEntry<Addr>;
+    using Waiting = TimeWaitEntry<Addr>;
+
+    /// When data is offered to a service again that could not take it.
+    static constexpr Duration offer_again = 10ms;
+
+    // Finding
+    [[nodiscard]] Reference find(const Key& key, std::uint64_t hash) const;
+    [[nodiscard]] Key key_of(Reference reference) const;
+    void prefetch(Reference reference) const;
+
+    // One segment
+    template <class Steer>
+    void dispatch(Segment& in, Instant now, Steer&& steer);
+    void arrives_without_connection(Segment& in, Instant now);
+    void arrives_at_listener(Segment& in, std::uint16_t listener, Instant now);
+    void arrives_at_half_open(Segment& in, Instant now);
+    void arrives_at_time_wait(Segment& in, Instant now);
+    void arrives_at_connection(ConnectionType& connection, Segment& in, Instant now);
+    void finish(Segment& in, wire::Drop reason);
+
+    // From one size of connection to the next
+    [[nodiscard]] std::uint32_t make_half_open(Segment& in, std::uint16_t listener);
+    void remove_half_open(std::uint32_t slot, std::uint64_t hash);
+    void establish(Segment& in, Instant now);
+    [[nodiscard]] std::uint32_t make_connection(const Key& key, std::uint16_t listener,
+                                                Instant now);
+    void settle(ConnectionType& connection, Instant now);
+    void end(ConnectionType& connection, Instant now);
+    void fill_time_wait(std::uint32_t slot, const ConnectionType& connection, Instant now);
+    void free_connection(ConnectionType& connection);
+    [[nodiscard]] std::uint32_t make_time_wait();
+    void remove_time_wait(std::uint32_t slot);
+
+    // The service
+    [[nodiscard]] Socket socket(ConnectionType& connection, Instant now);
+    void tell(ConnectionType& connection, SocketEvent event, Instant now);
+    void deliver(ConnectionType& connection, Segment& in, tcp::Arrival& arrival, Instant now);
+    void deliver_unread(ConnectionType& connection, Instant now);
+    void retain(const Slice& slice, std::uint32_t references);
+
+    // Sending
+    void touch(ConnectionType& connection);
+    void schedule(ConnectionType& connection);
+    void send_to_neighbour(const Key& key, std::uint32_t neighbour, const tcp::Rope* queue,
+                           Instant now);
+    void transmit_output(ConnectionType& connection, Instant now);
+    void answer(const Segment& in);
+    void send_routed(const Key& key, Instant now);
+    [[nodiscard]] Path<Addr> path(const Key& key) const;
+    [[nodiscard]] wire::SeqNum initial_sequence(const Key& key, Instant now) const;
+    [[nodiscard]] std::uint32_t timestamp_offset(const Key& key) const;
+    [[nodiscard]] std::uint16_t own_mss() const {
+        return core_.settings.interface.template mss<Addr>();
+    }
+
+    CoreType& core_;
+    Neighbours<Addr>& neighbours_;
+    const Control& control_;
+    flow::Table<Key> table_;
+    Pool<ConnectionType> connections_;
+    Pool<Half> half_open_;
+    Pool<Waiting> time_wait_;
+    std::vector<TimeWaitQueue<Waiting>> time_wait_queues_;
+    std::uint32_t touched_ = none;
+    std::uint32_t table_changes_ = 0; ///< Since the burst's references were looked up.
+    std::size_t count_ = 0;
+    std::array<Segment, burst_max> burst_;
+};
+
+} // namespace millrace::stack
+
+#include "stack/tcp_host_input.hpp"   // IWYU pragma: keep
+#include "stack/tcp_host_life.hpp"    // IWYU pragma: keep
+#include "stack/tcp_host_output.hpp"  // IWYU pragma: keep
+#include "stack/tcp_host_service.hpp" // IWYU pragma: keep

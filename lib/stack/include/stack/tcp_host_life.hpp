@@ -1,0 +1,232 @@
+#pragma once
+
+#include "stack/tcp_host.hpp"
+
+/// How connections grow from one size to the next, and end.
+namespace millrace::stack {
+
+template <class Addr, class C>
+std::uint32_t TcpHost<Addr, C>::make_half_open(Segment& in, std::uint16_t listener) {
+    const std::uint32_t slot = half_open_.allocate();
+    if (slot != none) {
+        half_open_[slot].published_key.publish(in.key);
+        half_open_[slot].listener = listener;
+        ++core_.listeners[listener].half_open;
+    }
+    return slot;
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::remove_half_open(std::uint32_t slot, std::uint64_t hash) {
+    Half& half = half_open_[slot];
+    core_.wheel.cancel(half.timer);
+    --core_.listeners[half.listener].half_open;
+    table_.erase(hash, Reference{Reference::Kind::half_open, slot}.bits);
+    ++table_changes_;
+    half_open_.release(slot);
+}
+
+/// A connection with nothing in its Tcb and no place in the table yet.
+template <class Addr, class C>
+std::uint32_t TcpHost<Addr, C>::make_connection(const Key& key, std::uint16_t listener,
+                                                Instant now) {
+    const std::optional<Addr> next = control_.next_hop(key.remote, now);
+    if (!next) {
+        core_.drops.add(wire::Drop::no_route);
+        return none;
+    }
+    const std::uint32_t neighbour = neighbours_.acquire(*next, now);
+    if (neighbour == Neighbours<Addr>::none) {
+        core_.drops.add(wire::Drop::neighbour_pool_dry);
+        return none;
+    }
+    const std::uint32_t slot = connections_.allocate();
+    if (slot == none) {
+        neighbours_.release(neighbour);
+        core_.drops.add(wire::Drop::tcp_connection_pool_dry);
+        return none;
+    }
+    ConnectionType& connection = connections_[slot];
+    connection.listener = listener;
+    connection.neighbour = neighbour;
+    connection.touched = connection.end_delivered = connection.opened = false;
+    std::memset(connection.state, 0, sizeof connection.state);
+    connection.publish(key);
+    return slot;
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
+    const std::uint32_t half_slot = in.reference.slot();
+    Half& half = half_open_[half_slot];
+    const std::uint32_t slot = make_connection(in.key, half.listener, now);
+    if (slot == none) {
+        core_.nic.release(in.packet); // The peer repeats itself; counted where it went wrong.
+        return;
+    }
+    ConnectionType& connection = connections_[slot];
+    tcp::establish(connection.tcb, half.tcp.handshake(), in.segment, now, core_.context);
+    connection.tcb.no_delay = core_.listeners[half.listener].options.no_delay;
+    core_.wheel.cancel(half.timer);
+    --core_.listeners[half.listener].half_open;
+    half_open_.release(half_slot);
+    table_.replace(in.hash, in.reference.bits, Reference{Reference::Kind::connection, slot}.bits);
+    ++table_changes_;
+    tell(connection, SocketEvent::opened, now);
+    if (connection.tcb.state == tcp::State::closed) {
+        settle(connection, now);
+        core_.nic.release(in.packet);
+        return;
+    }
+    arrives_at_connection(connection, in, now);
+}
+
+template <class Addr, class C>
+bool TcpHost<Addr, C>::connect(const Key& key, std::uint16_t listener, Instant now) {
+    const std::uint64_t hash = table_.hash(key);
+    if (!find(key, hash).is_none()) {
+        return false;
+    }
+    const std::uint32_t slot = make_connection(key, listener, now);
+    if (slot == none) {
+        return false;
+    }
+    ConnectionType& connection = connections_[slot];
+    if (!table_.insert(hash, Reference{Reference::Kind::connection, slot}.bits)) {
+        neighbours_.release(connection.neighbour);
+        connections_.release(slot);
+        core_.drops.add(wire::Drop::tcp_connection_pool_dry);
+        return false;
+    }
+    ++table_changes_;
+    tcp::open(connection.tcb, initial_sequence(key, now), timestamp_offset(key), own_mss(), now,
+              core_.context);
+    connection.tcb.no_delay = core_.listeners[listener].options.no_delay;
+    settle(connection, now);
+    return true;
+}
+
+/// After anything that may have changed a connection's state: sends what was put out, and lets the
+/// connection go when it is CLOSED, or marks it to be flushed.
+template <class Addr, class C>
+void TcpHost<Addr, C>::settle(ConnectionType& connection, Instant now) {
+    transmit_output(connection, now);
+    if (connection.tcb.state == tcp::State::closed) {
+        end(connection, now);
+    } else {
+        touch(connection);
+    }
+}
+
+/// The end of a connection, or its beginning in TIME-WAIT.
+template <class Addr, class C>
+void TcpHost<Addr, C>::end(ConnectionType& connection, Instant now) {
+    tell(connection, SocketEvent::closed, now);
+    const std::uint64_t hash = table_.hash(connection.key());
+    const std::uint32_t from =
+        Reference{Reference::Kind::connection, connections_.index_of(connection)}.bits;
+    const bool waits = connection.tcb.state == tcp::State::time_wait;
+    const std::uint32_t slot = waits ? make_time_wait() : none;
+    if (slot != none) {
+        fill_time_wait(slot, connection, now);
+        table_.replace(hash, from, Reference{Reference::Kind::time_wait, slot}.bits);
+    } else {
+        if (waits) {
+            core_.drops.add(wire::Drop::tcp_time_wait_pool_dry);
+        }
+        table_.erase(hash, from);
+    }
+    ++table_changes_;
+    free_connection(connection);
+}
+
+/// Gives back all that a connection holds, and its slot. It is no longer in the table.
+template <class Addr, class C>
+void TcpHost<Addr, C>::free_connection(ConnectionType& connection) {
+    core_.wheel.cancel(connection.timer);
+    tcp::release(connection.tcb, core_.context);
+    neighbours_.release(connection.neighbour);
+    connection.tcb.state = tcp::State::closed;
+    if (!connection.touched) {
+        connections_.release(connections_.index_of(connection));
+    } // else flush() finds it CLOSED in its list, and releases the slot then.
+}
+
+template <class Addr, class C>
+std::uint32_t TcpHost<Addr, C>::make_time_wait() {
+    std::uint32_t slot = time_wait_.allocate();
+    if (slot != none) {
+        return slot;
+    }
+    // Full: who has waited longest has waited enough.
+    const TimeWaitQueue<Waiting>* longest = nullptr;
+    for (const auto& queue : time_wait_queues_) {
+        if (queue.size() > 0 && (longest == nullptr || queue.size() > longest->size())) {
+            longest = &queue;
+        }
+    }
+    if (longest == nullptr) {
+        return none;
+    }
+    core_.counters.add(Counter::time_wait_evicted);
+    remove_time_wait(longest->oldest());
+    return time_wait_.allocate();
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::remove_time_wait(std::uint32_t slot) {
+    Waiting& waiting = time_wait_[slot];
+    time_wait_queues_[waiting.queue].remove(time_wait_, slot);
+    table_.erase(table_.hash(waiting.key()), Reference{Reference::Kind::time_wait, slot}.bits);
+    ++table_changes_;
+    time_wait_.release(slot);
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::fill_time_wait(std::uint32_t slot, const ConnectionType& connection,
+                                      Instant now) {
+    const ListenerOptions& options = core_.listeners[connection.listener].options;
+    Waiting& waiting = time_wait_[slot];
+    waiting.published_key.publish(connection.key());
+    waiting.tcp = tcp::time_wait_of(connection.tcb, options.time_wait_policy);
+    waiting.listener = connection.listener;
+    waiting.queue = options.time_wait_queue;
+    time_wait_queues_[waiting.queue].push(time_wait_, slot, now);
+    core_.tcp_counters.add(tcp::Counter::time_waits);
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::drain(Instant now) {
+    table_.for_each([&](std::uint32_t bits) {
+        const Reference reference{bits};
+        if (reference.kind() == Reference::Kind::connection) {
+            ConnectionType& connection = connections_[reference.slot()];
+            tell(connection, SocketEvent::drain, now);
+            touch(connection);
+        }
+    });
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::abort_all(Instant now) {
+    std::vector<Reference> all;
+    table_.for_each([&](std::uint32_t bits) { all.emplace_back(bits); });
+    for (const Reference reference : all) {
+        switch (reference.kind()) {
+        case Reference::Kind::connection: {
+            ConnectionType& connection = connections_[reference.slot()];
+            tcp::abort(connection.tcb, now, core_.context);
+            settle(connection, now);
+            break;
+        }
+        case Reference::Kind::half_open:
+            remove_half_open(reference.slot(), table_.hash(key_of(reference)));
+            break;
+        case Reference::Kind::time_wait:
+            remove_time_wait(reference.slot());
+            break;
+        }
+    }
+}
+
+} // namespace millrace::stack

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "stack/tcp_host.hpp"
+
+/// Between a connection and its service.
+namespace millrace::stack {
+
+template <class Addr, class C>
+Socket TcpHost<Addr, C>::socket(ConnectionType& connection, Instant now) {
+    const Key key = connection.key();
+    const SocketOrigin origin{connections_.index_of(connection), key.local_port, key.remote_port,
+                              core_.listeners[connection.listener].options.linger_zero};
+    return Socket{connection.tcb, core_.context, connection.state, origin, now};
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::tell(ConnectionType& connection, SocketEvent event, Instant now) {
+    const bool is_last = event == SocketEvent::closed;
+    if (event == SocketEvent::opened) {
+        connection.opened = true;
+    }
+    const bool hears =
+        connection.opened &&
+        (is_last || (connection.tcb.state != tcp::State::closed && !connection.tcb.user_gone));
+    if (hears) {
+        Socket handle = socket(connection, now);
+        core_.listeners[connection.listener].on(handle, event);
+    }
+    if (is_last) {
+        connection.opened = false;
+    }
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::retain(const Slice& slice, std::uint32_t references) {
+    const Packet packet = Packet::from_handle(slice.handle);
+    for (std::uint32_t i = 0; i < references; ++i) {
+        core_.nic.retain(packet);
+    }
+}
+
+/// Offers the segment's text to the service where it lies; keeps what the service leaves. The
+/// packet is the connection's or nobody's afterwards.
+template <class Addr, class C>
+void TcpHost<Addr, C>::deliver(ConnectionType& connection, Segment& in, tcp::Arrival& arrival,
+                               Instant now) {
+    std::uint32_t references = 0;
+    if (arrival.has_text()) {
+        std::uint32_t used = 0;
+        if (arrival.text.length > 0 && connection.tcb.unread.empty() && !connection.tcb.user_gone) {
+            Socket handle = socket(connection, now);
+            used = core_.listeners[connection.listener].receive(handle, arrival.text);
+            references += handle.packet_references();
+        }
+        tcp::take_text(connection.tcb, arrival, used, now, core_.context);
+    }
+    references += arrival.references;
+    if (references == 0) {
+        core_.nic.release(in.packet);
+        return;
+    }
+    // The one we hold becomes the first of them.
+    for (std::uint32_t i = 1; i < references; ++i) {
+        core_.nic.retain(in.packet);
+    }
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::deliver_unread(ConnectionType& connection, Instant now) {
+    tcp::Tcb& tcb = connection.tcb;
+    while (!tcb.unread.empty() && tcb.state != tcp::State::closed && !tcb.user_gone) {
+        const Slice slice = tcp::unread(tcb, core_.context);
+        Socket handle = socket(connection, now);
+        const std::uint32_t used = core_.listeners[connection.listener].receive(handle, slice);
+        if (slice.owner == OwnerKind::packet) {
+            retain(slice, handle.packet_references());
+        }
+        tcp::consume(tcb, used, core_.context);
+        if (used < slice.length) {
+            break;
+        }
+    }
+    if (tcp::has_received_fin(tcb.state) && tcb.unread.empty() && !connection.end_delivered) {
+        connection.end_delivered = true;
+        tell(connection, SocketEvent::end_of_stream, now);
+    }
+}
+
+} // namespace millrace::stack

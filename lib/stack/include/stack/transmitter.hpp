@@ -1,0 +1,315 @@
+#pragma once
+
+#include "stack/counters.hpp"
+#include "stack/nic_concept.hpp"
+#include "tcp/buffers.hpp"
+#include "tcp/output.hpp"
+#include "wire/checksum.hpp"
+#include "wire/ethernet.hpp"
+#include "wire/ipv4.hpp"
+#include "wire/ipv6.hpp"
+#include "wire/tcp.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+
+namespace millrace::stack {
+
+/// Where a segment goes, and from whom.
+template <class Addr>
+struct Path {
+    wire::MacAddr source_mac;
+    wire::MacAddr destination_mac;
+    Addr source;
+    Addr destination;
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+};
+
+/// The way out of one worker: makes packets of segments and hands them to the port in bursts. What
+/// the port computes is left to it, the rest is done here.
+template <Nic N>
+class Transmitter {
+  public:
+    using Packet = typename N::Packet;
+
+    Transmitter(N& nic, Counters& counters, Drops& drops)
+        : nic_{nic}, counters_{counters}, drops_{drops}, offloads_{nic.offloads()} {}
+
+    ~Transmitter() {
+        flush();
+        release_all(burst_.data(), queued_);
+        release_all(spare_.data(), spares_);
+    }
+
+    Transmitter(const Transmitter&) = delete;
+    Transmitter& operator=(const Transmitter&) = delete;
+
+    /// Makes one packet of a segment; its payload is read from `queue`, null when it has none. The
+    /// result is null, and the drop is counted, when no packet is left.
+    template <class Addr>
+    [[nodiscard]] Packet build(const Path<Addr>& path, const tcp::OutSegment& segment,
+                               const tcp::Buffers& buffers, const tcp::Rope* queue);
+
+    /// Makes one packet of a whole frame.
+    [[nodiscard]] Packet build(std::span<const std::byte> frame);
+
+    /// Puts the Ethernet addresses into a packet built before they were known.
+    static void address(Packet packet, const wire::MacAddr& source, const wire::MacAddr& target) {
+        auto& header = wire::header_at<wire::EthernetHeader>(packet.bytes().data());
+        header.source = source;
+        header.destination = target;
+    }
+
+    /// Queues a packet, which is the transmitter's from now on, for the next `flush`.
+    void send(Packet packet) {
+        if (queued_ == burst_.size()) [[unlikely]] {
+            flush();
+        }
+        if (queued_ == burst_.size()) [[unlikely]] {
+            drops_.add(wire::Drop::tx_ring_full);
+            nic_.release(packet);
+            return;
+        }
+        counters_.add(Counter::tx_packets);
+        counters_.add(Counter::tx_bytes, packet.length());
+        burst_[queued_++] = packet;
+    }
+
+    /// Gives the port what is queued; what it has no room for stays for the next time.
+    void flush() {
+        if (queued_ == 0) {
+            return;
+        }
+        const std::size_t sent = nic_.transmit({burst_.data(), queued_});
+        std::copy(burst_.begin() + static_cast<std::ptrdiff_t>(sent),
+                  burst_.begin() + static_cast<std::ptrdiff_t>(queued_), burst_.begin());
+        queued_ -= sent;
+    }
+
+    /// True when `count` packets can be queued and no port that is behind would make them drop.
+    [[nodiscard]] bool has_room(std::size_t count) {
+        if (burst_.size() - queued_ < count) {
+            flush();
+        }
+        return burst_.size() - queued_ >= count;
+    }
+
+    [[nodiscard]] std::size_t queued() const { return queued_; }
+    [[nodiscard]] bool idle() const { return queued_ == 0; }
+
+    /// Gives packets kept for the next segments back to their pool; for a leak check.
+    void release_spares() {
+        release_all(spare_.data(), spares_);
+        spares_ = 0;
+    }
+
+  private:
+    /// From here on a payload is attached rather than copied, where the port can do that.
+    static constexpr std::uint32_t attach_from_bytes = 512;
+
+    [[nodiscard]] Packet take_packet() {
+        if (spares_ == 0) {
+            if (!nic_.allocate(spare_)) [[unlikely]] {
+                drops_.add(wire::Drop::packet_pool_dry);
+                return Packet{};
+            }
+            spares_ = spare_.size();
+        }
+        return spare_[--spares_];
+    }
+
+    void release_all(Packet* packets, std::size_t count) {
+        std::for_each(packets, packets + count, [this](Packet packet) { nic_.release(packet); });
+    }
+
+    [[nodiscard]] bool attach_payload(Packet packet, const tcp::OutSegment& segment,
+                                      const tcp::Buffers& buffers, const tcp::Rope& queue,
+                                      wire::PiecewiseSum& sum);
+    [[nodiscard]] bool copy_payload(Packet packet, const tcp::OutSegment& segment,
+                                    const tcp::Buffers& buffers, const tcp::Rope& queue,
+                                    wire::PiecewiseSum& sum);
+
+    template <class Addr>
+    [[nodiscard]] std::byte* write_headers(Packet packet, const Path<Addr>& path,
+                                           const tcp::OutSegment& segment,
+                                           std::uint16_t& tcp_length);
+
+    N& nic_;
+    Counters& counters_;
+    Drops& drops_;
+    TxOffloads offloads_;
+    std::size_t queued_ = 0;
+    std::size_t spares_ = 0;
+    std::array<Packet, 64> burst_{};
+    std::array<Packet, 32> spare_{};
+};
+
+namespace detail {
+
+inline std::size_t write_ip(std::byte* out, const wire::Ipv4Addr& source,
+                            const wire::Ipv4Addr& destination, std::size_t payload_bytes) {
+    // An atomic datagram (RFC 6864): it is never fragmented, so its id means nothing.
+    wire::Ipv4Packet packet;
+    packet.source = source;
+    packet.destination = destination;
+    packet.protocol = wire::ip_protocol::tcp;
+    packet.ttl = 64;
+    packet.dont_fragment = true;
+    return wire::write_ipv4(out, packet, payload_bytes);
+}
+
+inline std::size_t write_ip(std::byte* out, const wire::Ipv6Addr& source,
+                            const wire::Ipv6Addr& destination, std::size_t payload_bytes) {
+    wire::Ipv6Packet packet;
+    packet.source = source;
+    packet.destination = destination;
+    packet.protocol = wire::ip_protocol::tcp;
+    packet.hop_limit = 64;
+    return wire::write_ipv6(out, packet, payload_bytes);
+}
+
+} // namespace detail
+
+template <Nic N>
+template <class Addr>
+std::byte* Transmitter<N>::write_headers(Packet packet, const Path<Addr>& path,
+                                         const tcp::OutSegment& segment,
+                                         std::uint16_t& tcp_length) {
+    constexpr bool is_ipv4 = std::is_same_v<Addr, wire::Ipv4Addr>;
+    constexpr std::size_t ip_length =
+        is_ipv4 ? wire::ipv4_header_bytes_min : wire::ipv6_header_bytes;
+    wire::TcpSegment header = segment.header;
+    header.source_port = path.source_port;
+    header.destination_port = path.destination_port;
+    tcp_length = static_cast<std::uint16_t>(wire::tcp_header_bytes_min +
+                                            wire::tcp_options_length(header.options));
+    std::byte* const frame = packet.append(
+        static_cast<std::uint32_t>(wire::ethernet_header_bytes + ip_length + tcp_length));
+    if (frame == nullptr) [[unlikely]] {
+        return nullptr;
+    }
+    auto& ethernet = wire::header_at<wire::EthernetHeader>(frame);
+    ethernet.destination = path.destination_mac;
+    ethernet.source = path.source_mac;
+    ethernet.ethertype = is_ipv4 ? wire::ethertype::ipv4 : wire::ethertype::ipv6;
+    std::byte* const ip = frame + wire::ethernet_header_bytes;
+    detail::write_ip(ip, path.source, path.destination, tcp_length + segment.payload_length);
+    if constexpr (is_ipv4) {
+        if (!offloads_.ipv4_checksum) {
+            wire::fill_ipv4_checksum(ip);
+        }
+    }
+    wire::write_tcp(ip + ip_length, header);
+    return ip + ip_length;
+}
+
+template <Nic N>
+bool Transmitter<N>::attach_payload(Packet packet, const tcp::OutSegment& segment,
+                                    const tcp::Buffers& buffers, const tcp::Rope& queue,
+                                    wire::PiecewiseSum& sum) {
+    bool attached = true;
+    buffers.for_each(queue, segment.payload, segment.payload_length, [&](const Slice& piece) {
+        attached = attached && nic_.attach(packet, piece);
+        if (attached && !offloads_.tcp_checksum) {
+            sum.add(piece.bytes());
+        }
+    });
+    return attached;
+}
+
+template <Nic N>
+bool Transmitter<N>::copy_payload(Packet packet, const tcp::OutSegment& segment,
+                                  const tcp::Buffers& buffers, const tcp::Rope& queue,
+                                  wire::PiecewiseSum& sum) {
+    std::byte* out = packet.append(segment.payload_length);
+    if (out == nullptr) [[unlikely]] {
+        return false;
+    }
+    buffers.for_each(queue, segment.payload, segment.payload_length, [&](const Slice& piece) {
+        if (offloads_.tcp_checksum) {
+            std::memcpy(out, piece.data, piece.length);
+        } else {
+            sum.add(wire::sum_and_copy(out, piece.bytes()), piece.length);
+        }
+        out += piece.length;
+    });
+    return true;
+}
+
+template <Nic N>
+template <class Addr>
+auto Transmitter<N>::build(const Path<Addr>& path, const tcp::OutSegment& segment,
+                           const tcp::Buffers& buffers, const tcp::Rope* queue) -> Packet {
+    constexpr bool is_ipv4 = std::is_same_v<Addr, wire::Ipv4Addr>;
+    bool attach = offloads_.multi_segment && segment.payload_length >= attach_from_bytes;
+    while (true) {
+        Packet packet = take_packet();
+        if (!packet) [[unlikely]] {
+            return packet;
+        }
+        std::uint16_t tcp_length = 0;
+        std::byte* const tcp = write_headers(packet, path, segment, tcp_length);
+        wire::PiecewiseSum payload_sum;
+        bool whole = tcp != nullptr;
+        if (whole && segment.payload_length > 0) {
+            whole = attach ? attach_payload(packet, segment, buffers, *queue, payload_sum)
+                           : copy_payload(packet, segment, buffers, *queue, payload_sum);
+        }
+        if (!whole) [[unlikely]] {
+            nic_.release(packet);
+            if (attach) {
+                attach = false; // This owner's memory is not for this port: copy.
+                continue;
+            }
+            drops_.add(wire::Drop::tx_too_long);
+            return Packet{};
+        }
+        counters_.add(attach ? Counter::payload_bytes_attached : Counter::payload_bytes_copied,
+                      segment.payload_length);
+        counters_.add(Counter::tcp_segments_sent);
+        const auto length = static_cast<std::uint16_t>(tcp_length + segment.payload_length);
+        const wire::ChecksumSum pseudo =
+            wire::pseudo_header_sum(path.source, path.destination, wire::ip_protocol::tcp, length);
+        auto& checksum = wire::header_at<wire::TcpHeader>(tcp).checksum;
+        if (offloads_.tcp_checksum) {
+            checksum = wire::fold(pseudo);
+        } else {
+            checksum = wire::finish(pseudo + wire::sum({tcp, tcp_length}) + payload_sum.sum());
+        }
+        if (offloads_.tcp_checksum || (is_ipv4 && offloads_.ipv4_checksum)) {
+            TxRequest request;
+            request.l2_length = wire::ethernet_header_bytes;
+            request.l3_length = is_ipv4 ? wire::ipv4_header_bytes_min : wire::ipv6_header_bytes;
+            request.l4_length = tcp_length;
+            request.ipv4 = is_ipv4;
+            request.ip_checksum = is_ipv4 && offloads_.ipv4_checksum;
+            request.tcp_checksum = offloads_.tcp_checksum;
+            packet.request(request);
+        }
+        return packet;
+    }
+}
+
+template <Nic N>
+auto Transmitter<N>::build(std::span<const std::byte> frame) -> Packet {
+    Packet packet = take_packet();
+    if (!packet) {
+        return packet;
+    }
+    std::byte* const out = packet.append(static_cast<std::uint32_t>(frame.size()));
+    if (out == nullptr) {
+        drops_.add(wire::Drop::tx_too_long);
+        nic_.release(packet);
+        return Packet{};
+    }
+    std::memcpy(out, frame.data(), frame.size());
+    return packet;
+}
+
+} // namespace millrace::stack

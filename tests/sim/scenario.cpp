@@ -1,0 +1,90 @@
+#include "simulation.hpp"
+
+#include <cmath>
+#include <random>
+
+namespace millrace::sim {
+
+namespace {
+
+class Draw {
+  public:
+    explicit Draw(std::uint64_t seed) : random_{seed} {}
+
+    std::uint64_t integer(std::uint64_t from, std::uint64_t to) {
+        return std::uniform_int_distribution<std::uint64_t>{from, to}(random_);
+    }
+    double real(double from, double to) {
+        return std::uniform_real_distribution<double>{from, to}(random_);
+    }
+    bool one_in(std::uint64_t n) { return integer(1, n) == 1; }
+    /// Small numbers as likely as large ones.
+    std::uint64_t logarithmic(double from, double to) {
+        return static_cast<std::uint64_t>(
+            std::llround(std::exp(real(std::log(from), std::log(to)))));
+    }
+
+  private:
+    std::mt19937_64 random_;
+};
+
+/// Off in a third of the runs, so that every impairment is also seen alone.
+double probability(Draw& draw) {
+    return draw.one_in(3) ? 0.0 : draw.real(0.0, 0.10);
+}
+
+Impairments draw_impairments(Draw& draw) {
+    Impairments impairments;
+    impairments.loss = probability(draw);
+    impairments.duplication = probability(draw);
+    impairments.reordering = probability(draw);
+    impairments.corruption = probability(draw);
+    impairments.delay = std::chrono::microseconds{draw.logarithmic(50, 100'000)};
+    impairments.reordering_delay = std::chrono::microseconds{draw.logarithmic(50, 20'000)};
+    return impairments;
+}
+
+Stream draw_stream(Draw& draw, bool long_ones) {
+    Stream stream;
+    const double longest = long_ones ? 1e7 : 3e5;
+    stream.sends = draw.integer(0, UINT32_MAX);
+    stream.expects = draw.integer(0, UINT32_MAX);
+    stream.send_bytes = draw.one_in(10) ? 0 : draw.logarithmic(1, longest);
+    stream.expect_bytes = draw.one_in(10) ? 0 : draw.logarithmic(1, longest);
+    if (draw.one_in(4)) {
+        stream.eats_at_once = static_cast<std::uint32_t>(draw.logarithmic(64, 20'000));
+        stream.rests = std::chrono::microseconds{draw.logarithmic(10, 5'000)};
+        if (draw.one_in(4)) {
+            stream.eats_at_once = 20'000;
+            stream.rests = std::chrono::milliseconds{draw.integer(100, 2'000)};
+        }
+    }
+    stream.by_slice = draw.one_in(2);
+    return stream;
+}
+
+} // namespace
+
+Scenario Scenario::from_seed(std::uint64_t seed) {
+    Draw draw{seed};
+    Scenario scenario;
+    scenario.seed = seed;
+    scenario.ipv6 = draw.one_in(2);
+    scenario.impairments = draw_impairments(draw);
+    const bool alone = draw.one_in(4); // One connection, which may carry 10 MB.
+    const std::uint64_t connections = alone ? 1 : draw.integer(1, 6);
+    for (std::uint64_t i = 0; i < connections; ++i) {
+        scenario.client_streams.push_back(draw_stream(draw, alone));
+    }
+    const std::uint64_t before_wrap = draw.logarithmic(1, 2e6);
+    scenario.client_iss = static_cast<std::uint32_t>(std::uint64_t{1} << 32) -
+                          static_cast<std::uint32_t>(before_wrap);
+    scenario.receive_buffer_bytes = static_cast<std::uint32_t>(draw.logarithmic(8192, 1 << 20));
+    scenario.chunks = draw.one_in(8) ? 64 : 4096;
+    scenario.packets = draw.one_in(8) ? 256 : 4096;
+    scenario.checksum_offload = draw.one_in(2);
+    scenario.attach = draw.one_in(2);
+    return scenario;
+}
+
+} // namespace millrace::sim
