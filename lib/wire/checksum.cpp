@@ -52,8 +52,7 @@ std::uint64_t sum_scalar(const std::byte* bytes, std::size_t length, Sink& sink)
     for (; length >= 8; bytes += 8, length -= 8) {
         const auto word = load<std::uint64_t>(bytes);
         sink(word);
-        total += word;
-        total += total < word ? 1U : 0U;
+        total = detail::add_with_carry(total, word);
     }
     total = fold_to_33_bits(total);
     if (length >= 4) {
@@ -83,49 +82,45 @@ std::uint64_t sum_scalar(const std::byte* bytes, std::size_t length, Sink& sink)
 /// Below this the vector's set-up costs more than it saves.
 constexpr std::size_t vector_bytes_min = 96;
 
-/// Keeps each 32-bit lane of high halves exact: 65,536 additions of at most 2^16 - 1.
-constexpr std::size_t vector_bytes_max = std::size_t{65'536} * 16;
+/// A lane of 32 bits holds 32,767 sums of two signed words; this stays below that.
+constexpr std::size_t vector_bytes_max = std::size_t{16} * 16'384;
+
+/// Words summed in four signed lanes. The instruction that adds pairs of 16-bit words takes them as
+/// signed, so each is first made smaller by 2^15 (its sign bit turned over), which `total` makes
+/// good.
+class Lanes {
+  public:
+    void add(__m128i words) {
+        const __m128i ones = _mm_set1_epi16(1);
+        const __m128i sign_bits = _mm_set1_epi16(INT16_MIN);
+        sums_ = _mm_add_epi32(sums_, _mm_madd_epi16(_mm_xor_si128(words, sign_bits), ones));
+    }
+
+    void add(const Lanes& other) { sums_ = _mm_add_epi32(sums_, other.sums_); }
+
+    /// The sum of the words in `length_bytes` bytes.
+    [[nodiscard]] std::uint64_t total(std::size_t length_bytes) const {
+        alignas(16) std::int32_t lane[4];
+        _mm_store_si128(reinterpret_cast<__m128i*>(lane), sums_);
+        const std::int64_t sum = std::int64_t{lane[0]} + lane[1] + std::int64_t{lane[2]} + lane[3];
+        return static_cast<std::uint64_t>(sum) + length_bytes / 2 * 0x8000U;
+    }
+
+  private:
+    __m128i sums_ = _mm_setzero_si128();
+};
 
 __m128i load_block(const std::byte* bytes) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
 }
-
-/// Lanes of 32 bits. `whole` sums full words and may wrap; `high` sums their upper halves and may
-/// not, so the sum of the lower halves is what `whole` has beyond `high` << 16, exactly. That is
-/// two additions and one shift for 16 bytes, without unpacking.
-struct Lanes {
-    __m128i whole = _mm_setzero_si128();
-    __m128i high = _mm_setzero_si128();
-
-    void add(__m128i words) {
-        whole = _mm_add_epi32(whole, words);
-        high = _mm_add_epi32(high, _mm_srli_epi32(words, 16));
-    }
-
-    void add(const Lanes& other) {
-        whole = _mm_add_epi32(whole, other.whole);
-        high = _mm_add_epi32(high, other.high);
-    }
-
-    [[nodiscard]] std::uint64_t total() const {
-        const __m128i low = _mm_sub_epi32(whole, _mm_slli_epi32(high, 16));
-        const __m128i zero = _mm_setzero_si128();
-        const __m128i lows =
-            _mm_add_epi64(_mm_unpacklo_epi32(low, zero), _mm_unpackhi_epi32(low, zero));
-        const __m128i highs =
-            _mm_add_epi64(_mm_unpacklo_epi32(high, zero), _mm_unpackhi_epi32(high, zero));
-        const __m128i both = _mm_add_epi64(lows, highs);
-        const __m128i upper = _mm_unpackhi_epi64(both, both);
-        return static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_add_epi64(both, upper)));
-    }
-};
 
 /// The sum of whole 16-byte blocks; `length` is a multiple of 16, at most `vector_bytes_max`.
 template <class Sink>
 std::uint64_t sum_blocks(const std::byte* bytes, std::size_t length, Sink& sink) {
     Lanes even;
     Lanes odd;
-    for (; length >= 64; bytes += 64, length -= 64) {
+    const std::byte* const end = bytes + length;
+    for (const std::byte* const fours = bytes + length / 64 * 64; bytes != fours; bytes += 64) {
         const __m128i a = load_block(bytes);
         const __m128i b = load_block(bytes + 16);
         const __m128i c = load_block(bytes + 32);
@@ -139,13 +134,13 @@ std::uint64_t sum_blocks(const std::byte* bytes, std::size_t length, Sink& sink)
         even.add(c);
         odd.add(d);
     }
-    for (; length >= 16; bytes += 16, length -= 16) {
+    for (; bytes != end; bytes += 16) {
         const __m128i words = load_block(bytes);
         sink(words);
         even.add(words);
     }
     even.add(odd);
-    return even.total();
+    return even.total(length);
 }
 
 template <class Sink>
@@ -153,7 +148,7 @@ ChecksumSum sum_with(std::span<const std::byte> bytes, Sink sink) {
     std::uint64_t total = 0;
     while (bytes.size() >= vector_bytes_min) {
         const std::size_t blocks = std::min(bytes.size(), vector_bytes_max) / 16 * 16;
-        total += fold_to_33_bits(sum_blocks(bytes.data(), blocks, sink));
+        total += sum_blocks(bytes.data(), blocks, sink); // Below 2^33 each.
         bytes = bytes.subspan(blocks);
     }
     total += sum_scalar(bytes.data(), bytes.size(), sink);

@@ -37,10 +37,10 @@ Drop check_ipv4_options(std::span<const std::byte> options) {
 
 /// The end may not lie beyond the largest packet, and only the last fragment may have a length that
 /// does not divide by eight (RFC 791 §3.2).
-Drop check_ipv4_fragment(const Ipv4Packet& packet) {
-    const std::size_t end = packet.fragment_offset + packet.payload.size();
-    const bool uneven = packet.more_fragments && packet.payload.size() % 8 != 0;
-    if (packet.payload.empty() || uneven || end > ipv4_packet_bytes_max - ipv4_header_bytes_min) {
+Drop check_ipv4_fragment(std::size_t offset_bytes, std::size_t payload_bytes, bool more_fragments) {
+    constexpr std::size_t end_max = ipv4_packet_bytes_max - ipv4_header_bytes_min;
+    const bool uneven = more_fragments && payload_bytes % 8 != 0;
+    if (payload_bytes == 0 || uneven || offset_bytes + payload_bytes > end_max) {
         return Drop::fragment_malformed;
     }
     return Drop::none;

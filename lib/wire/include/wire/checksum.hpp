@@ -36,13 +36,17 @@ namespace detail {
     return std::endian::native == std::endian::big ? value : __builtin_bswap32(value);
 }
 
-/// Folds to 16 bits, still in memory order.
+/// Folds to 16 bits, still in memory order. A number added to itself with its halves exchanged has
+/// the halves' sum, end-around carry included, in its upper half.
 [[nodiscard]] constexpr std::uint16_t fold_words(std::uint64_t value) {
-    value = (value >> 32) + (value & 0xffff'ffffU);
-    value = (value >> 16) + (value & 0xffffU);
-    value = (value >> 16) + (value & 0xffffU);
-    value = (value >> 16) + (value & 0xffffU);
-    return static_cast<std::uint16_t>(value);
+    const auto half = static_cast<std::uint32_t>((value + std::rotl(value, 32)) >> 32);
+    return static_cast<std::uint16_t>((half + std::rotl(half, 16)) >> 16);
+}
+
+/// One addition with end-around carry.
+[[nodiscard]] constexpr std::uint64_t add_with_carry(std::uint64_t a, std::uint64_t b) {
+    a += b;
+    return a + (a < b ? 1U : 0U);
 }
 
 } // namespace detail

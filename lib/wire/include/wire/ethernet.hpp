@@ -72,15 +72,18 @@ inline Drop parse_ethernet(std::span<const std::byte> bytes, EthernetFrame& out)
     if (out.source.is_multicast()) [[unlikely]] {
         return Drop::frame_bad_source;
     }
-    if (out.tagged) {
-        if (bytes.size() < ethernet_header_bytes_max) [[unlikely]] {
+    if (out.tagged) [[unlikely]] {
+        if (bytes.size() < ethernet_header_bytes_max) {
             return Drop::frame_too_short;
         }
         const auto& tag = header_at<VlanTag>(bytes.data() + ethernet_header_bytes);
         out.vlan_control = tag.control;
         out.ethertype = tag.ethertype;
+        if (out.ethertype == ethertype::vlan) {
+            return Drop::vlan_stacked;
+        }
     }
-    if (out.ethertype == ethertype::vlan || out.ethertype == ethertype::vlan_service) [[unlikely]] {
+    if (out.ethertype == ethertype::vlan_service) [[unlikely]] {
         return Drop::vlan_stacked;
     }
     if (out.ethertype < ethertype::least) [[unlikely]] {

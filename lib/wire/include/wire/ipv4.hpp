@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace millrace::wire {
@@ -59,9 +60,11 @@ struct Ipv4Packet {
 };
 
 namespace detail {
+/// The first byte of a header of version 4 and five words.
+inline constexpr std::uint8_t ipv4_without_options = 0x45;
 /// The options of a header longer than 20 bytes.
 Drop check_ipv4_options(std::span<const std::byte> options);
-Drop check_ipv4_fragment(const Ipv4Packet& packet);
+Drop check_ipv4_fragment(std::size_t offset_bytes, std::size_t payload_bytes, bool more_fragments);
 } // namespace detail
 
 /// Reads the packet that `bytes` begin with; what lies beyond its total length is the frame's
@@ -70,17 +73,19 @@ Drop check_ipv4_fragment(const Ipv4Packet& packet);
 /// `ipv4_bad_total_length`, `ipv4_bad_options`, `ipv4_source_route` (RFC 7126 §4.3) or
 /// `fragment_malformed`; then only `header`, when it is not empty, means something.
 inline Drop parse_ipv4(std::span<const std::byte> bytes, Ipv4Packet& out) {
-    out.header = {};
     if (bytes.size() < ipv4_header_bytes_min) [[unlikely]] {
         return Drop::ipv4_too_short;
     }
     const auto& header = header_at<Ipv4Header>(bytes.data());
-    const std::size_t header_bytes = (header.version_length & 0xfU) * std::size_t{4};
-    if (header.version_length >> 4 != 4) [[unlikely]] {
-        return Drop::ipv4_bad_version;
-    }
-    if (header_bytes < ipv4_header_bytes_min || header_bytes > bytes.size()) [[unlikely]] {
-        return Drop::ipv4_bad_header_length;
+    std::size_t header_bytes = ipv4_header_bytes_min;
+    if (header.version_length != detail::ipv4_without_options) [[unlikely]] {
+        header_bytes = (header.version_length & 0xfU) * std::size_t{4};
+        if (header.version_length >> 4 != 4) {
+            return Drop::ipv4_bad_version;
+        }
+        if (header_bytes < ipv4_header_bytes_min || header_bytes > bytes.size()) {
+            return Drop::ipv4_bad_header_length;
+        }
     }
     out.header = bytes.first(header_bytes);
     const std::size_t total = header.total_length;
@@ -97,18 +102,37 @@ inline Drop parse_ipv4(std::span<const std::byte> bytes, Ipv4Packet& out) {
     out.more_fragments = (fragment & Ipv4Header::more_fragments) != 0;
     out.id = header.id;
     out.fragment_offset = static_cast<std::uint16_t>(fragment << 3);
-    out.payload = bytes.subspan(header_bytes, total - header_bytes);
+    out.payload = bytes.first(total).subspan(header_bytes);
     if (header_bytes != ipv4_header_bytes_min) [[unlikely]] {
         if (const Drop drop = detail::check_ipv4_options(out.options()); drop != Drop::none) {
             return drop;
         }
     }
-    return out.is_fragment() ? detail::check_ipv4_fragment(out) : Drop::none;
+    constexpr unsigned is_fragment = Ipv4Header::more_fragments | Ipv4Header::offset_mask;
+    if ((fragment & is_fragment) != 0) [[unlikely]] {
+        return detail::check_ipv4_fragment(out.fragment_offset, out.payload.size(),
+                                           out.more_fragments);
+    }
+    return Drop::none;
 }
+
+namespace detail {
+/// The sum of a header without options, to be folded as it is: it fills all 64 bits.
+[[nodiscard]] inline ChecksumSum sum_ipv4_header(const std::byte* header) {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+    std::uint32_t third = 0;
+    std::memcpy(&first, header, 8);
+    std::memcpy(&second, header + 8, 8);
+    std::memcpy(&third, header + 16, 4);
+    return {add_with_carry(add_with_carry(first, second), third)};
+}
+} // namespace detail
 
 /// True when the header's checksum is right; `header` is `Ipv4Packet::header`.
 [[nodiscard]] inline bool ipv4_header_is_intact(std::span<const std::byte> header) {
-    return is_intact(sum(header));
+    return is_intact(header.size() == ipv4_header_bytes_min ? detail::sum_ipv4_header(header.data())
+                                                            : sum(header));
 }
 
 /// Whether the packet's addresses may appear on a wire (RFC 1122 §3.2.1.3, RFC 6890): else
@@ -133,7 +157,7 @@ inline std::size_t write_ipv4(std::byte* out, const Ipv4Packet& packet, std::siz
     const unsigned flags = (packet.dont_fragment ? Ipv4Header::dont_fragment : 0U) |
                            (packet.more_fragments ? Ipv4Header::more_fragments : 0U);
     header_at<Ipv4Header>(out) = {
-        .version_length = 0x45,
+        .version_length = detail::ipv4_without_options,
         .traffic_class = packet.traffic_class,
         .total_length = static_cast<std::uint16_t>(ipv4_header_bytes_min + payload_bytes),
         .id = packet.id,
@@ -148,7 +172,7 @@ inline std::size_t write_ipv4(std::byte* out, const Ipv4Packet& packet, std::siz
 
 /// Fills in the checksum of a header of 20 bytes whose checksum field is zero.
 inline void fill_ipv4_checksum(std::byte* header) {
-    header_at<Ipv4Header>(header).checksum = finish(sum({header, ipv4_header_bytes_min}));
+    header_at<Ipv4Header>(header).checksum = finish(detail::sum_ipv4_header(header));
 }
 
 } // namespace millrace::wire

@@ -123,9 +123,13 @@ inline Drop parse_ipv6(std::span<const std::byte> bytes, Ipv6Packet& out) {
     }
     detail::read_ipv6_header(header, out);
     out.headers = bytes.first(ipv6_header_bytes);
-    out.payload = bytes.subspan(ipv6_header_bytes, payload_bytes);
+    out.payload = bytes.subspan(ipv6_header_bytes).first(payload_bytes);
     if (detail::is_ipv6_extension(out.protocol)) [[unlikely]] {
-        return detail::walk_ipv6_extensions(out);
+        // A copy, so that a packet which the caller keeps in registers is not forced into memory.
+        Ipv6Packet walked = out;
+        const Drop drop = detail::walk_ipv6_extensions(walked);
+        out = walked;
+        return drop;
     }
     return Drop::none;
 }

@@ -6,10 +6,16 @@
 #include "wire/view.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
+
+#if defined(__SSSE3__)
+#include <tmmintrin.h>
+#endif
 
 namespace millrace::wire {
 
@@ -66,13 +72,15 @@ struct SackBlock {
 /// The options of one segment. A value means something only where its `has_` is true (SACK blocks:
 /// the first `sack_count`); after parsing, the others hold what they held before.
 struct TcpOptions {
-    // One byte of bits, so that "none of these" is one comparison.
+    // One byte, all of it named: cleared by one store, and "none of these" is one comparison.
     bool has_mss : 1 = false;
     bool has_window_scale : 1 = false;
     bool sack_permitted : 1 = false;
     bool has_timestamps : 1 = false;
     bool has_user_timeout : 1 = false;
     bool has_fast_open : 1 = false;
+    bool reserved_6 : 1 = false;
+    bool reserved_7 : 1 = false;
     std::uint8_t sack_count = 0;
 
     std::uint8_t window_scale = 0; ///< Shift count as it was sent; RFC 7323 §2.3 uses at most 14.
@@ -141,10 +149,64 @@ inline constexpr std::array<std::uint8_t, 4> tcp_timestamps_lead{tcp_option::nop
                                                                  tcp_option::timestamps, 10};
 inline constexpr std::size_t tcp_timestamps_bytes = 12;
 
+/// `tcp_flags_contradict` for every value of the low six flags, a bit for each.
+inline constexpr std::uint64_t tcp_contradictions = [] {
+    std::uint64_t bits = 0;
+    for (unsigned flags = 0; flags < 64; ++flags) {
+        const bool contradict = tcp_flags_contradict(static_cast<std::uint8_t>(flags));
+        bits |= std::uint64_t{contradict} << flags;
+    }
+    return bits;
+}();
+
+/// The byte of presence bits, which compilers do not look at as a whole of their own accord.
+[[nodiscard]] inline std::uint8_t presence_bits(const TcpOptions& options) {
+    static_assert(std::is_standard_layout_v<TcpOptions>);
+    static_assert(offsetof(TcpOptions, sack_count) == 1);
+    std::uint8_t bits = 0;
+    std::memcpy(&bits, &options, sizeof bits);
+    return bits;
+}
+
 /// `TcpOptions` without anything but, perhaps, timestamps.
 [[nodiscard]] inline bool only_timestamps(const TcpOptions& options) {
-    return !options.has_mss && !options.has_window_scale && !options.sack_permitted &&
-           !options.has_user_timeout && !options.has_fast_open && options.sack_count == 0;
+    const TcpOptions timestamps{.has_timestamps = true};
+    const unsigned others = presence_bits(options) & ~unsigned{presence_bits(timestamps)};
+    return others == 0 && options.sack_count == 0;
+}
+
+/// Forgets what was present, all but perhaps timestamps.
+inline void reset_tcp_options(TcpOptions& options, bool has_timestamps) {
+    options.has_mss = options.has_window_scale = options.sack_permitted = false;
+    options.has_timestamps = has_timestamps;
+    options.has_user_timeout = options.has_fast_open = false;
+    options.reserved_6 = options.reserved_7 = false;
+    options.sack_count = 0;
+}
+
+/// The fields of the fixed header but the checksum.
+inline void read_tcp_header(const TcpHeader& header, TcpSegment& out) {
+#if defined(__SSSE3__)
+    // The segment begins with the header's fields in the header's order, but for the byte order
+    // (and the data offset, which falls into the padding behind the flags): one shuffle reads them
+    // all.
+    static_assert(std::endian::native == std::endian::little);
+    static_assert(offsetof(TcpSegment, source_port) == 0 &&
+                  offsetof(TcpSegment, destination_port) == 2 && offsetof(TcpSegment, seq) == 4 &&
+                  offsetof(TcpSegment, ack) == 8 && offsetof(TcpSegment, flags) == 12 &&
+                  offsetof(TcpSegment, window) == 14);
+    const __m128i order = _mm_setr_epi8(1, 0, 3, 2, 7, 6, 5, 4, 11, 10, 9, 8, 13, -1, 15, 14);
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&header));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(&out), _mm_shuffle_epi8(bytes, order));
+#else
+    out.source_port = header.source_port;
+    out.destination_port = header.destination_port;
+    out.seq = SeqNum{header.seq};
+    out.ack = SeqNum{header.ack};
+    out.flags = header.flags;
+    out.window = header.window;
+#endif
+    out.urgent_pointer = header.urgent_pointer;
 }
 
 inline void write_tcp_timestamps(std::byte* out, const TcpOptions& options) {
@@ -163,23 +225,16 @@ std::size_t write_tcp_options_general(std::byte* out, const TcpOptions& options)
 } // namespace detail
 
 inline Drop parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& out) {
-    out.has_mss = out.has_window_scale = out.sack_permitted = false;
-    out.has_timestamps = out.has_user_timeout = out.has_fast_open = false;
-    out.sack_count = 0;
-    if (bytes.empty()) {
-        return Drop::none;
+    if (bytes.size() < detail::tcp_timestamps_bytes ||
+        std::memcmp(bytes.data(), detail::tcp_timestamps_lead.data(), 4) != 0) {
+        detail::reset_tcp_options(out, false);
+        return bytes.empty() ? Drop::none : detail::parse_tcp_options_general(bytes, out);
     }
-    if (bytes.size() >= detail::tcp_timestamps_bytes &&
-        std::memcmp(bytes.data(), detail::tcp_timestamps_lead.data(), 4) == 0) {
-        out.has_timestamps = true;
-        out.ts_val = header_at<BigEndian<std::uint32_t>>(bytes.data() + 4);
-        out.ts_ecr = header_at<BigEndian<std::uint32_t>>(bytes.data() + 8);
-        bytes = bytes.subspan(detail::tcp_timestamps_bytes);
-        if (bytes.empty()) {
-            return Drop::none;
-        }
-    }
-    return detail::parse_tcp_options_general(bytes, out);
+    detail::reset_tcp_options(out, true);
+    out.ts_val = header_at<BigEndian<std::uint32_t>>(bytes.data() + 4);
+    out.ts_ecr = header_at<BigEndian<std::uint32_t>>(bytes.data() + 8);
+    bytes = bytes.subspan(detail::tcp_timestamps_bytes);
+    return bytes.empty() ? Drop::none : detail::parse_tcp_options_general(bytes, out);
 }
 
 inline Drop parse_tcp(std::span<const std::byte> bytes, TcpSegment& out) {
@@ -191,19 +246,12 @@ inline Drop parse_tcp(std::span<const std::byte> bytes, TcpSegment& out) {
     if (header_bytes < tcp_header_bytes_min || header_bytes > bytes.size()) [[unlikely]] {
         return Drop::tcp_bad_offset;
     }
-    if (tcp_flags_contradict(header.flags)) [[unlikely]] {
+    if ((detail::tcp_contradictions >> (header.flags & 0x3fU) & 1U) != 0) [[unlikely]] {
         return Drop::tcp_bad_flags;
     }
-    out.source_port = header.source_port;
-    out.destination_port = header.destination_port;
-    out.seq = SeqNum{header.seq};
-    out.ack = SeqNum{header.ack};
-    out.flags = header.flags;
-    out.window = header.window;
-    out.urgent_pointer = header.urgent_pointer;
+    detail::read_tcp_header(header, out);
     out.payload = bytes.subspan(header_bytes);
-    return parse_tcp_options(
-        bytes.subspan(tcp_header_bytes_min, header_bytes - tcp_header_bytes_min), out.options);
+    return parse_tcp_options(bytes.first(header_bytes).subspan(tcp_header_bytes_min), out.options);
 }
 
 inline std::size_t tcp_options_length(const TcpOptions& options) {
