@@ -16,6 +16,12 @@ class Counters {
         value.store(value.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
     }
 
+    /// For what goes up and down.
+    void set(Name counter, std::uint64_t value) {
+        std::atomic_ref<std::uint64_t>{values_[static_cast<std::size_t>(counter)]}.store(
+            value, std::memory_order_relaxed);
+    }
+
     [[nodiscard]] std::uint64_t operator[](Name counter) const {
         return std::atomic_ref<std::uint64_t>{values_[static_cast<std::size_t>(counter)]}.load(
             std::memory_order_relaxed);

@@ -96,12 +96,12 @@ class TcpHost {
     [[nodiscard]] std::uint32_t half_open() const { return half_open_.in_use(); }
     [[nodiscard]] std::uint32_t time_wait() const { return time_wait_.in_use(); }
 
-    /// Calls `use(Reference, const Key&)` for everything in the table. The worker itself may call
-    /// it at any time; another thread sees what `flow::Table` says of its readers.
-    [[nodiscard]] const flow::Table<Key>& table() const { return table_; }
-    [[nodiscard]] const Connection<Addr>& connection(std::uint32_t slot) const {
-        return connections_[slot];
-    }
+    /// Any thread: calls `take(const Summary<Addr>&)` for everything in `buckets` buckets of the table
+    /// from `first` on; returns the bucket to go on with, or nothing at the end. What stands in the
+    /// table throughout a whole walk is taken exactly once.
+    template <class Take>
+    std::optional<std::uint32_t> walk(std::uint32_t first, std::uint32_t buckets,
+                                      Take&& take) const;
 
   private:
     using ConnectionType = Connection<Addr>;
@@ -125,6 +125,8 @@ class TcpHost {
     void arrives_at_time_wait(Segment& in, Instant now);
     void arrives_at_connection(ConnectionType& connection, Segment& in, Instant now);
     void finish(Segment& in, wire::Drop reason);
+
+    [[nodiscard]] std::optional<Summary<Addr>> summary_of(Reference reference) const;
 
     // From one size of connection to the next
     [[nodiscard]] std::uint32_t make_half_open(Segment& in, std::uint16_t listener);

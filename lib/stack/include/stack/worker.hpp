@@ -74,6 +74,10 @@ class Worker {
     /// Lets go of all that is kept between polls but belongs to no connection, for a leak check.
     void release_everything(Instant now);
 
+    /// Lets other threads see how much of everything is in use now.
+    void publish_gauges();
+    [[nodiscard]] const Gauges& gauges() const { return gauges_; }
+
     [[nodiscard]] CoreType& core() { return core_; }
     [[nodiscard]] const CoreType& core() const { return core_; }
     template <class Addr>
@@ -145,6 +149,7 @@ class Worker {
     Host4 tcp4_;
     Host6 tcp6_;
     Mailboxes* mailboxes_;
+    Gauges gauges_;
     std::vector<UdpService> udp_services_;
 };
 
@@ -600,6 +605,18 @@ void Worker<N, S...>::release_buffers() {
             core_.nic.release(Packet::from_handle(slice.handle));
         }
     });
+}
+
+template <Nic N, Service... S>
+void Worker<N, S...>::publish_gauges() {
+    gauges_.set(Gauge::connections, tcp4_.connections() + tcp6_.connections());
+    gauges_.set(Gauge::half_open, tcp4_.half_open() + tcp6_.half_open());
+    gauges_.set(Gauge::time_wait, tcp4_.time_wait() + tcp6_.time_wait());
+    gauges_.set(Gauge::neighbours, neighbours4_.size() + neighbours6_.size());
+    gauges_.set(Gauge::slices_queued, core_.buffers.nodes().in_use());
+    gauges_.set(Gauge::chunks_in_use, core_.buffers.chunks().in_use());
+    gauges_.set(Gauge::reassemblies_in_use, core_.reassemblies.in_use());
+    gauges_.set(Gauge::timers, core_.wheel.size());
 }
 
 // ---------------------------------------------------------------------------------------- stopping
