@@ -113,6 +113,7 @@ bool short_segment_may_go(const Tcb& tcb, std::uint32_t length, bool last) {
     return length > 0 && length >= tcb.snd.wnd_max / 2;
 }
 
+/// LAST-ACK may last beyond the peer's acknowledgement of our FIN, until the user has read all.
 bool may_transmit(const Tcb& tcb) {
     switch (tcb.state) {
     case State::established:
@@ -120,7 +121,7 @@ bool may_transmit(const Tcb& tcb) {
     case State::fin_wait_1:
     case State::closing:
     case State::last_ack:
-        return true;
+        return !tcb.fin_acknowledged;
     case State::closed:
     case State::listen:
     case State::syn_sent:
