@@ -40,7 +40,7 @@ struct Step {
 /// checked. The user is an echo of nothing: it takes `user_takes` bytes of each text in place, and
 /// checks that they are the stream's next.
 class EngineTest : public testing::Test {
-  protected:
+  public:
     static constexpr std::uint64_t ours = 1;   ///< Stream that we send.
     static constexpr std::uint64_t theirs = 2; ///< Stream that the peer sends.
 

@@ -5,9 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace millrace::tcp {
@@ -25,13 +27,21 @@ class PacketStore {
   public:
     /// A packet with `length` bytes of a stream from `place` on; the caller holds one reference.
     [[nodiscard]] Slice make(std::uint64_t stream, std::uint64_t place, std::uint32_t length) {
-        Packet packet{std::make_unique<std::byte[]>(length), 1};
+        std::vector<std::byte> bytes(length);
         for (std::uint32_t i = 0; i < length; ++i) {
-            packet.bytes[i] = pattern(stream, place + i);
+            bytes[i] = pattern(stream, place + i);
         }
+        return make(bytes);
+    }
+
+    /// A packet with a copy of `bytes`; the caller holds one reference.
+    [[nodiscard]] Slice make(std::span<const std::byte> bytes) {
+        Packet packet{std::make_unique<std::byte[]>(bytes.size()), 1};
+        std::copy(bytes.begin(), bytes.end(), packet.bytes.get());
         const std::byte* const data = packet.bytes.get();
         packets_.push_back(std::move(packet));
-        return {data, length, OwnerKind::packet, packets_.size() - 1};
+        return {data, static_cast<std::uint32_t>(bytes.size()), OwnerKind::packet,
+                packets_.size() - 1};
     }
 
     void retain(const Slice& slice, std::uint32_t count) {
