@@ -584,9 +584,9 @@ TYPED_TEST(SmallNeighboursTest, times_of_a_router_are_obeyed) {
     NeighbourTimes times;
     times.retransmit = 200ms;
     this->cache.set_times(times);
-    this->make(State::incomplete, host<TypeParam>(1));
+    const std::uint32_t index = this->make(State::incomplete, host<TypeParam>(1));
     this->pass(650ms);
-    EXPECT_EQ(this->cache.state(this->cache.find(host<TypeParam>(1))), State::failed);
+    EXPECT_EQ(this->cache.state(index), State::failed);
 }
 
 TYPED_TEST(SmallNeighboursTest, destruction_leaves_nothing_in_the_wheel) {
