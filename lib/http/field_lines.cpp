@@ -192,9 +192,14 @@ FieldStep field_line(const char* at, const char* end, Request& out, std::uint16_
 }
 
 /// Less than two bytes of a line: too few for a line end, but one may be too many already.
-[[gnu::cold]] Verdict judge_last_byte(const char* at, const char* end) {
-    const bool can_go_on = at == end || *at == '\r' || scan::token_chars.contains(*at);
-    return can_go_on ? Verdict::partial : bad_request;
+[[gnu::cold]] Verdict judge_last_byte(const char* at, const char* end, std::uint32_t left) {
+    if (at == end || *at == '\r') {
+        return Verdict::partial;
+    }
+    if (left == 0) {
+        return refuse(Status::request_header_fields_too_large);
+    }
+    return scan::token_chars.contains(*at) ? Verdict::partial : bad_request;
 }
 
 /// The length of the content (RFC 9112 §6.3). Both framings at once, and chunked in a version that
@@ -236,7 +241,7 @@ Step parse_field_lines(const char* at, const char* end, Request& out, bool host_
     std::uint16_t seen = host_seen ? seen_host : 0;
     for (;;) {
         if (end - at < 2) [[unlikely]] {
-            return {at, judge_last_byte(at, end)};
+            return {at, judge_last_byte(at, end, left)};
         }
         if (is_line_end(at)) {
             return {at + 2, judge_whole(out, seen)};

@@ -147,13 +147,13 @@ const char* usual_host_line(const char* at, const char* end, Request& out) {
     }
     const char* const host = at + prefix;
     const char* host_end = scan::skip(scan::plain_host_chars, host, end);
-    if (end - host_end < 2) {
-        return nullptr;
-    }
-    if (*host_end == ':') {
+    if (end - host_end > 2 && *host_end == ':') {
         do {
             ++host_end;
         } while (end - host_end > 2 && *host_end >= '0' && *host_end <= '9');
+    }
+    if (end - host_end < 2) {
+        return nullptr;
     }
     out.host = between(host, host_end);
     return is_line_end(host_end) ? host_end : nullptr;

@@ -145,9 +145,9 @@ class RequestGenerator {
     }
 
     void mutate(std::string& text) {
-        constexpr std::string_view awkward{"\0\t\n\r !\"#%,/:;=@[]{}\x7f\x80\xff"
-                                           "aZ09",
-                                           30};
+        constexpr std::array awkward{'\0', '\t',   '\n',   '\r',   ' ', '!', '"', '#', '%',
+                                     ',',  '/',    ':',    ';',    '=', '@', '[', ']', '{',
+                                     '}',  '\x7f', '\x80', '\xff', 'a', 'Z', '0', '9'};
         const std::size_t at = below(text.size() + 1);
         switch (below(5)) {
         case 0:

@@ -419,6 +419,15 @@ TEST(RequestParserLimits, BoundTheNumberOfFields) {
     }
 }
 
+TEST(RequestParserLimits, CountAFieldFromItsFirstByte) {
+    const std::string text = "GET / HTTP/1.1\r\nHost: x\r\n";
+    for (const std::string next : {"/", "A", "A: b", "A: b\r\n\r\n"}) {
+        EXPECT_EQ(Parsed(text + next, {.fields = 1}).result,
+                  invalid(Status::request_header_fields_too_large));
+    }
+    EXPECT_EQ(Parsed(text + "\r", {.fields = 1}).result, partial());
+}
+
 TEST(RequestParserLimits, AnEndlessRunOfEmptyLinesEnds) {
     EXPECT_EQ(Parsed("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n", {.head_bytes = 20}).result,
               invalid(Status::request_header_fields_too_large));

@@ -17,6 +17,8 @@ using std::string_literals::operator""s;
 
 const std::array requests{
     "GET / HTTP/1.1\r\nHost: 198.18.0.2\r\n\r\n"s,
+    "GET / HTTP/1.1\r\nHost: x:8080\r\n\r\n"s,
+    "GET / HTTP/1.1\r\nHost: :\r\nA: b\r\n\r\n"s,
     "GET / HTTP/1.0\r\n\r\n"s,
     "\r\n\r\nGET /a HTTP/1.1\r\nHost: x:8080\r\n\r\n"s,
     "POST /echo HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nContent-Length: 12\r\n\r\n"s,
