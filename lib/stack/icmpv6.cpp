@@ -48,8 +48,9 @@ bool may_be_reported(const Interface& interface, const wire::MacAddr& frame_dest
         !frame_destination.is_multicast() && interface.owns(packet.destination);
     const bool to_our_group = is_our_group(interface, packet.destination);
     return (to_one_host || (even_if_multicast && to_our_group)) &&
-           !packet.source.is_unspecified() && packet.fragment_offset == 0 &&
-           !is_beyond_report(packet) && check_source(interface, packet) == wire::Drop::none;
+           !packet.source.is_unspecified() && !interface.owns(packet.source) &&
+           packet.fragment_offset == 0 && !is_beyond_report(packet) &&
+           check_source(interface, packet) == wire::Drop::none;
 }
 
 } // namespace
@@ -67,6 +68,10 @@ Control::Result Control::icmpv6_arrives(std::span<std::byte> buffer, const wire:
     }
     if (drop != wire::Drop::none) {
         return {Result::Kind::drop, drop};
+    }
+    if (interface_.owns(packet.source) &&
+        message.type != wire::icmpv6_type::neighbour_advertisement) {
+        return {Result::Kind::drop, wire::Drop::ip_own_source};
     }
     if (message.is_neighbour_discovery()) {
         return nd_arrives(buffer, packet, message, now);

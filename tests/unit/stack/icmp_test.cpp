@@ -217,6 +217,16 @@ TEST(Icmp, echo_to_a_tentative_address_is_not_answered) {
     EXPECT_EQ(host.receive(known::echo6_request).result.drop, Drop::ip_not_our_address);
 }
 
+TEST(Icmp, echo_from_our_own_address_is_not_answered) {
+    TestHost host;
+    const Bytes message =
+        icmpv6({.type = wire::icmpv6_type::echo_request}, ours::link_local, ours::ip6);
+    wire::Ipv6Packet header = ipv6_from_peer(wire::ip_protocol::icmpv6, ours::ip6);
+    header.source = ours::link_local;
+    header.hop_limit = 255; // As far as addresses go it might be a neighbour advertisement.
+    EXPECT_EQ(host.receive(ipv6_frame(header, message)).result.drop, Drop::ip_own_source);
+}
+
 TEST(Icmp, bad_checksum_is_dropped) {
     TestHost host;
     Bytes frame = known::echo_request;

@@ -61,6 +61,15 @@ namespace millrace::stack {
     return wire::Drop::frame_not_for_us;
 }
 
+/// True for a packet that may be a neighbour advertisement: whoever has one of our addresses too
+/// tells us so from that address (RFC 4862 §5.4.4), so it has to get as far as `Control`.
+[[nodiscard]] constexpr bool may_tell_of_conflict(const wire::Ipv4Packet& /*packet*/) {
+    return false; // That is ARP's part.
+}
+[[nodiscard]] constexpr bool may_tell_of_conflict(const wire::Ipv6Packet& packet) {
+    return packet.protocol == wire::ip_protocol::icmpv6 && packet.hop_limit == 255;
+}
+
 /// Whether the packet's source may send to us (RFC 1122 §3.2.1.3): else `ip_martian_source`,
 /// `ip_martian_destination` (both by wire's `check_addresses`) or `ip_own_source`.
 template <class Packet>
@@ -70,7 +79,7 @@ template <class Packet>
         return drop;
     }
     if (interface.owns(packet.source)) [[unlikely]] {
-        return wire::Drop::ip_own_source;
+        return may_tell_of_conflict(packet) ? wire::Drop::none : wire::Drop::ip_own_source;
     }
     return is_broadcast(interface, packet.source) ? wire::Drop::ip_martian_source
                                                   : wire::Drop::none;
