@@ -219,20 +219,21 @@ class Table {
     void find_all(std::span<const std::uint64_t> hashes, std::span<std::uint32_t> found,
                   PrefetchEntry&& prefetch_entry, Equal&& equal) const {
         MILLRACE_ASSERT(hashes.size() <= burst_most && found.size() >= hashes.size());
-        std::uint32_t open = 0; // A bit for each position that stage 3 has to look at.
+        std::uint32_t further_on = 0; // A bit where nothing is at home, but may be further on.
         for (std::size_t i = 0; i < hashes.size(); ++i) {
             const Bucket& bucket = buckets_[home_of(hashes[i])];
             const unsigned match = bucket.match(tag_of(hashes[i]));
-            found[i] = none;
-            if (match != 0) {
-                found[i] = bucket.index(static_cast<unsigned>(std::countr_zero(match)));
-                prefetch_entry(found[i]);
+            if (match == 0) [[unlikely]] {
+                found[i] = none;
+                further_on |= std::uint32_t{bucket.passed != 0} << i;
+                continue;
             }
-            open |= std::uint32_t{match != 0 || bucket.passed != 0} << i;
+            found[i] = bucket.index(static_cast<unsigned>(std::countr_zero(match)));
+            prefetch_entry(found[i]);
         }
-        for (; open != 0; open &= open - 1) {
-            const auto i = static_cast<std::size_t>(std::countr_zero(open));
-            if (found[i] == none || !equal(i, found[i])) {
+        for (std::size_t i = 0; i < hashes.size(); ++i) {
+            const bool settled = found[i] == none ? (further_on >> i & 1) == 0 : equal(i, found[i]);
+            if (!settled) [[unlikely]] {
                 found[i] = find(hashes[i], [&](std::uint32_t index) { return equal(i, index); });
             }
         }
@@ -257,12 +258,25 @@ class Table {
     /// owner of its memory.
     template <class Copy, class Take>
     void copy_each(Copy&& copy, Take&& take) const {
-        for (std::uint32_t at = 0; at < bucket_count_; ++at) {
-            for (unsigned slot = 0; slot < Bucket::slots; ++slot) {
-                copy_slot(buckets_[at], slot, copy, take);
+        copy_each(0, bucket_count_, copy, take);
+    }
+
+    /// Any thread: the same for the `count` buckets from `first` on, or fewer at the table's end, so
+    /// that a walk can be cut into steps. Returns the bucket to go on with; `bucket_count()` is the
+    /// end. The promise of a walk holds for all its steps together.
+    template <class Copy, class Take>
+    std::uint32_t copy_each(std::uint32_t first, std::uint32_t count, Copy&& copy,
+                            Take&& take) const {
+        const std::uint32_t end = first + std::min(count, bucket_count_ - first);
+        for (std::uint32_t at = first; at < end; ++at) {
+            for (std::uint32_t& slot : buckets_[at].indices) {
+                copy_slot(slot, copy, take);
             }
         }
+        return end;
     }
+
+    [[nodiscard]] std::uint32_t bucket_count() const { return bucket_count_; }
 
     [[nodiscard]] std::uint32_t size() const { return size_; }
     [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
