@@ -18,8 +18,6 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using wire::Drop;
 
-constexpr wire::MacAddr other_mac{{2, 0, 0, 0, 0, 9}};
-
 /// Worker 0 (which speaks for the port) or another of two.
 ControlOptions of_two(std::uint32_t worker) {
     ControlOptions options;

@@ -26,7 +26,6 @@ using wire::RouterAdvertisement;
 constexpr wire::MacAddr other_mac{{2, 0, 0, 0, 0, 9}};
 constexpr wire::Ipv6Addr other_ip{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9}};
 constexpr wire::Ipv6Addr far_away{{0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9}};
-constexpr wire::Ipv6Addr nobody{};
 
 std::optional<State> state_of(const TestHost& host, const wire::Ipv6Addr& address) {
     const std::uint32_t index = host.neighbours6.find(address);
