@@ -11,6 +11,7 @@ constexpr std::uint8_t unknown_option = 2;
 } // namespace problem_code
 
 constexpr std::size_t payload_bytes_max = 0xffff;
+constexpr std::uint16_t payload_length_field = offsetof(Ipv6Header, payload_length);
 
 /// One walk along the extension headers of a packet. Each step takes a header off the payload.
 class Walk {
@@ -100,7 +101,6 @@ class Walk {
     /// `payload` begins with the fragment header.
     Drop check_fragment_length(std::size_t data_bytes) {
         if (packet_.more_fragments && data_bytes % 8 != 0) {
-            constexpr std::uint16_t payload_length_field = 4;
             refuse(problem_code::erroneous_field, payload_length_field);
             return Drop::fragment_malformed;
         }
@@ -159,8 +159,14 @@ class Walk {
         }
     }
 
+    /// The payload ends before the extension header does: either the header's length is wrong,
+    /// where there is one, or the packet's.
     Drop bad_length() {
-        refuse(problem_code::erroneous_field, offset_of(packet_.payload.data()));
+        constexpr std::size_t length_end = 2;
+        const bool has_length =
+            packet_.protocol != ip_protocol::fragment && packet_.payload.size() >= length_end;
+        refuse(problem_code::erroneous_field,
+               has_length ? offset_of(packet_.payload.data() + 1) : payload_length_field);
         return Drop::ipv6_bad_extension;
     }
 

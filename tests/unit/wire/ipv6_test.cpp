@@ -153,7 +153,19 @@ TEST(ParseIpv6, MalformedFragments) {
     EXPECT_EQ(refused(packet_with(ip_protocol::fragment, "11 00 00 08 00 00 00 07")),
               (Refused{Drop::fragment_malformed}));
     EXPECT_EQ(refused(packet_with(ip_protocol::fragment, "11 00 00 00 00 00 00")),
-              (Refused{Drop::ipv6_bad_extension, true, 0, 40}));
+              (Refused{Drop::ipv6_bad_extension, true, 0, 4}));
+}
+
+TEST(ParseIpv6, ExtensionHeadersThatEndTooLatePointAtALength) {
+    EXPECT_EQ(refused(packet_with(ip_protocol::hop_by_hop, "11 01 01 04 00 00 00 00")),
+              (Refused{Drop::ipv6_bad_extension, true, 0, 41}))
+        << "the header's own";
+    EXPECT_EQ(refused(packet_with(ip_protocol::routing, "11")),
+              (Refused{Drop::ipv6_bad_extension, true, 0, 4}))
+        << "the packet's, where the header has none";
+    EXPECT_EQ(refused(packet_with(ip_protocol::destination_options, "")),
+              (Refused{Drop::ipv6_bad_extension, true, 0, 4}))
+        << "never beyond the end";
 }
 
 TEST(ParseIpv6, HopByHopStandsFirstOrNotAtAll) {
