@@ -22,6 +22,8 @@ Error cannot_create(const PoolConfig& config, int error) {
     if (error == EEXIST) {
         return {fmt::format("packet pool '{}' exists already", config.name)};
     }
+    const bool exhausted = error == ENOMEM || error == ENOBUFS;
+    const char* const reason = exhausted ? "not enough memory" : rte_strerror(error);
     const std::uint64_t bytes =
         std::uint64_t{config.packets} * (sizeof(rte_mbuf) + sizeof(rte_mempool_objhdr) +
                                          RTE_PKTMBUF_HEADROOM + config.packet_bytes) +
@@ -29,7 +31,7 @@ Error cannot_create(const PoolConfig& config, int error) {
     return {
         fmt::format("cannot create packet pool '{}' of {} packets: {} – it needs about {} MB of "
                     "EAL memory; give EAL more, or the pool fewer packets",
-                    config.name, config.packets, rte_strerror(error), bytes / bytes_per_mb + 1)};
+                    config.name, config.packets, reason, bytes / bytes_per_mb + 1)};
 }
 
 } // namespace

@@ -258,8 +258,8 @@ class Port::Opening {
         rte_eth_macaddr_get(port_.port_id_, &own);
         MacBytes mac{};
         std::ranges::copy(own.addr_bytes, mac.begin());
-        const MacBytes wanted =
-            config().mac.value_or(traits_->kernel_has_the_ports_mac ? neighbour_of(mac) : mac);
+        const bool needs_another = traits_->kernel_has_the_ports_mac || mac == MacBytes{};
+        const MacBytes wanted = config().mac.value_or(needs_another ? neighbour_of(mac) : mac);
         report().mac = wanted;
         if (traits_->kernel_has_the_ports_mac) {
             if (wanted == mac) {

@@ -130,6 +130,16 @@ std::string initialise(const std::vector<std::string>& command_line) {
     return reason.empty() ? std::string{rte_strerror(rte_errno)} : reason;
 }
 
+/// EAL makes it and leaves it. One whose name was chosen may be shared, and goes when it is empty.
+void remove_runtime_directory(const fs::path& directory, bool is_ours_alone) {
+    std::error_code ignored;
+    if (!is_ours_alone) {
+        fs::remove(directory, ignored);
+    } else if (!directory.empty()) {
+        fs::remove_all(directory, ignored);
+    }
+}
+
 class EalMemory final : public std::pmr::memory_resource {
     void* do_allocate(std::size_t bytes, std::size_t alignment) override {
         void* const memory =
@@ -183,20 +193,22 @@ nic::Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
     // Some drivers write to peers that may be gone (virtio-user's does while it closes).
     std::signal(SIGPIPE, SIG_IGN);
     if (const std::string why = initialise(eal->command_line_); !why.empty()) {
+        remove_runtime_directory(rte_eal_get_runtime_dir(), eal->own_prefix_);
         return nic::Error{fmt::format("DPDK does not start: {} – its command line was: {}", why,
                                       fmt::join(eal->command_line_, " "))};
     }
+    eal->started_ = true;
     return eal;
 }
 
 Eal::~Eal() {
-    const nic::LogCapture quietly;
-    const fs::path runtime_directory{rte_eal_get_runtime_dir()};
-    rte_eal_cleanup();
-    if (own_prefix_ && !runtime_directory.empty()) {
-        std::error_code ignored;
-        fs::remove_all(runtime_directory, ignored);
+    if (!started_) {
+        return;
     }
+    const nic::LogCapture quietly;
+    const fs::path directory{rte_eal_get_runtime_dir()};
+    rte_eal_cleanup();
+    remove_runtime_directory(directory, own_prefix_);
 }
 
 bool register_worker_thread() {

@@ -59,7 +59,7 @@ inline const testing::Environment* const eal_environment =
 /// Ports with small pools of their own, all closed and full again at the end of the test.
 class PortTest : public testing::Test {
   protected:
-    static constexpr std::uint32_t pool_packets = 1'023;
+    static constexpr std::uint32_t pool_packets = 2'047;
 
     /// As many pools as workers.
     void make_pools(std::size_t workers, PoolConfig config = {.packets = pool_packets,

@@ -59,6 +59,7 @@ class Eal {
   private:
     Eal() = default;
 
+    bool started_ = false;
     bool uses_hugepages_ = false;
     bool own_prefix_ = false;
     std::vector<std::string> notes_;
