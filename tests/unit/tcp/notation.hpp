@@ -1,9 +1,11 @@
 #pragma once
 
+#include "tcp/state.hpp"
 #include "wire/tcp.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <ostream>
@@ -11,7 +13,19 @@
 #include <utility>
 #include <vector>
 
+namespace millrace::wire {
+
+inline void PrintTo(Drop drop, std::ostream* out) {
+    *out << name(drop);
+}
+
+} // namespace millrace::wire
+
 namespace millrace::tcp {
+
+inline void PrintTo(State state, std::ostream* out) {
+    *out << name(state);
+}
 
 // Flags as tcpdump and packetdrill write them.
 inline constexpr std::uint8_t S = wire::tcp_flag::syn;
