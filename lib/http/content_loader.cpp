@@ -256,6 +256,9 @@ std::variant<ContentStore, LoadError> ContentLoader::finish() && {
         for (const File& file : files_) {
             add_document(file);
         }
+        for (const Document& document : store_.documents_) {
+            add_entries(document); // Now that no document moves any more.
+        }
         store_.build_table();
     } catch (const std::bad_alloc&) {
         return LoadError{options_.root.string(), "has more files than there is memory for",
@@ -301,20 +304,19 @@ void ContentLoader::add_document(const File& file) {
         writer.field("Accept-Ranges", "bytes");
     });
     document.identity.not_modified = keep_head(Status::not_modified, add_validators);
-    add_entries(document, static_cast<std::uint32_t>(store_.documents_.size()));
     store_.documents_.push_back(document);
 }
 
 /// The document under its own path, and an index under its directory's as well.
-void ContentLoader::add_entries(const Document& document, std::uint32_t index) {
-    store_.entries_.push_back({document.path, index, false});
+void ContentLoader::add_entries(const Document& document) {
+    store_.entries_.push_back({document.path, &document});
     const std::size_t slash = document.path.rfind('/');
     if (document.path.substr(slash + 1) != options_.index_name) {
         return;
     }
-    store_.entries_.push_back({document.path.substr(0, slash + 1), index, false});
+    store_.entries_.push_back({document.path.substr(0, slash + 1), &document});
     if (slash > 0) {
-        store_.entries_.push_back({document.path.substr(0, slash), index, true});
+        store_.entries_.push_back({document.path.substr(0, slash), &document, true});
     }
 }
 

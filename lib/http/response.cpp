@@ -5,45 +5,18 @@
 #include <cstring>
 
 namespace millrace::http {
-namespace {
-
-struct Tail {
-    std::array<char, head_tail_bytes> text{};
-    std::size_t length = 0;
-};
-
-constexpr Tail tail_of(std::string_view text) {
-    Tail tail;
-    for (const char c : text) {
-        tail.text[tail.length++] = c;
-    }
-    return tail;
-}
-
-/// The ends of a head, each padded so that it can be copied without asking how long it is.
-constexpr std::array<Tail, 3> tails{tail_of("\r\n"), tail_of("Connection: close\r\n\r\n"),
-                                    tail_of("Connection: keep-alive\r\n\r\n")};
-
-constexpr const Tail& tail_for(ConnectionField connection) {
-    return tails[static_cast<std::size_t>(connection)];
-}
-
-} // namespace
 
 std::size_t write_head(const HeadTemplate& head, const DateCache& date, ConnectionField connection,
                        std::span<std::byte> out, std::string_view extra_fields) {
-    const std::size_t text_bytes = head.text.size() + extra_fields.size();
-    if (out.size() < text_bytes + head_tail_bytes) [[unlikely]] {
+    const std::size_t text_bytes = head.text.size();
+    if (out.size() < text_bytes + extra_fields.size() + head_tail_bytes) {
         return 0;
     }
-    std::memcpy(out.data(), head.text.data(), head.text.size());
-    std::memcpy(out.data() + head.date_offset, date.text().data(), date_bytes);
-    if (!extra_fields.empty()) [[unlikely]] {
-        std::memcpy(out.data() + head.text.size(), extra_fields.data(), extra_fields.size());
-    }
-    const Tail& tail = tail_for(connection);
-    std::memcpy(out.data() + text_bytes, tail.text.data(), head_tail_bytes);
-    return text_bytes + tail.length;
+    const std::size_t without_extra = write_head(head, date, connection, out);
+    std::memmove(out.data() + text_bytes + extra_fields.size(), out.data() + text_bytes,
+                 without_extra - text_bytes);
+    std::memcpy(out.data() + text_bytes, extra_fields.data(), extra_fields.size());
+    return without_extra + extra_fields.size();
 }
 
 void HeadWriter::raw(std::string_view text) {
@@ -104,7 +77,7 @@ void HeadWriter::unsatisfied_range(std::uint64_t length) {
 }
 
 void HeadWriter::end(ConnectionField connection) {
-    const Tail& tail = tail_for(connection);
+    const HeadTail& tail = head_tails[static_cast<std::size_t>(connection)];
     raw({tail.text.data(), tail.length});
 }
 

@@ -46,14 +46,8 @@ void write_encoded(HeadWriter& writer, std::string_view path) {
     }
 }
 
-/// The answer to OPTIONS, for a document or the whole server (RFC 9110 §9.3.7).
-std::size_t write_options(const DateCache& date, ConnectionField connection,
-                          std::span<std::byte> out) {
-    HeadWriter writer{out};
-    writer.begin(Status::no_content, date);
-    writer.field("Allow", allowed);
-    writer.end(connection);
-    return writer.length();
+bool reads(const Request& request) {
+    return request.method == Method::get || request.method == Method::head;
 }
 
 } // namespace
@@ -61,17 +55,25 @@ std::size_t write_options(const DateCache& date, ConnectionField connection,
 Answer StaticHandler::answer(const Request& request, const DateCache& date,
                              std::span<std::byte> out) const {
     MILLRACE_ASSERT(out.size() >= answer_bytes_min);
-    const Exchange exchange{request, date, out,
-                            connection_field(request.version, request.keep_alive)};
-    const bool reads = request.method == Method::get || request.method == Method::head;
-    if (!reads && request.method != Method::options) {
+    const ConnectionField connection = connection_field(request.version, request.keep_alive);
+    if (reads(request) && !request.is_selective()) [[likely]] {
+        if (const Document* const document = store_->find_raw(request.path)) [[likely]] {
+            return {Status::ok, request.keep_alive,
+                    write_head(document->identity.ok, date, connection, out),
+                    request.method == Method::get ? document->identity.bytes
+                                                  : std::span<const std::byte>{}};
+        }
+    }
+    return answer_carefully({request, date, out, connection});
+}
+
+Answer StaticHandler::answer_carefully(const Exchange& exchange) const {
+    const Request& request = exchange.request;
+    if (!reads(request) && request.method != Method::options) {
         return refuse(exchange, Status::method_not_allowed, allow_line);
     }
     if (request.target_form == TargetForm::asterisk) {
-        return {Status::no_content,
-                request.keep_alive,
-                write_options(date, exchange.connection, out),
-                {}};
+        return tell_options(exchange);
     }
     Target target;
     std::array<char, path_bytes_max> room;
@@ -82,16 +84,22 @@ Answer StaticHandler::answer(const Request& request, const DateCache& date,
     if (found.document == nullptr) {
         return refuse(exchange, Status::not_found);
     }
-    if (!reads) {
-        return {Status::no_content,
-                request.keep_alive,
-                write_options(date, exchange.connection, out),
-                {}};
+    if (!reads(request)) {
+        return tell_options(exchange);
     }
     if (found.redirect) {
         return redirect(exchange, target.path, target.query);
     }
     return answer_document(exchange, *found.document);
+}
+
+/// What can be done with a document, or with the whole server (RFC 9110 §9.3.7).
+Answer StaticHandler::tell_options(const Exchange& exchange) const {
+    HeadWriter writer{exchange.out};
+    writer.begin(Status::no_content, exchange.date);
+    writer.field("Allow", allowed);
+    writer.end(exchange.connection);
+    return {Status::no_content, exchange.request.keep_alive, writer.length(), {}};
 }
 
 Answer StaticHandler::answer_document(const Exchange& exchange, const Document& document) const {

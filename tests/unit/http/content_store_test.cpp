@@ -98,6 +98,24 @@ TEST(ContentStore, FindsDocumentsByPath) {
     }
 }
 
+TEST(ContentStore, FindsRawPathsThatMeanThemselves) {
+    Site site;
+    site.add("plain/index.html", "x");
+    site.add("a%41", "encoded would be aA");
+    site.add("q?r", "x");
+    site.add("h#", "x");
+    const ContentStore store = load(site.options());
+    EXPECT_EQ(store.find_raw("/plain/"), store.find("/plain/").document);
+    EXPECT_EQ(store.find_raw("/plain/index.html"), store.find("/plain/").document);
+    EXPECT_EQ(store.find_raw("/plain"), nullptr) << "a redirect";
+    EXPECT_EQ(store.find_raw("/missing"), nullptr);
+    EXPECT_EQ(store.find_raw(""), nullptr);
+    for (const char* const path : {"/a%41", "/q?r", "/h#"}) {
+        EXPECT_NE(store.find(path).document, nullptr) << path;
+        EXPECT_EQ(store.find_raw(path), nullptr) << path;
+    }
+}
+
 TEST(ContentStore, PreparesHeads) {
     Site site;
     site.add("a.html", "content");

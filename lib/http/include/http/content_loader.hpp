@@ -84,7 +84,7 @@ class ContentLoader {
     template <class AddFields>
     [[nodiscard]] HeadTemplate keep_head(Status status, AddFields add_fields);
     void add_document(const File& file);
-    void add_entries(const Document& document, std::uint32_t index);
+    void add_entries(const Document& document);
 
     LoadOptions options_;
     std::filesystem::path root_; ///< Without links.

@@ -50,6 +50,10 @@ class ContentStore {
         bool redirect = false;
     };
 
+    /// The document of a path as it was sent, when no decoding would change it: for most requests a
+    /// way round `normalise_target`. Null says nothing, neither for a redirect.
+    [[nodiscard]] const Document* find_raw(std::string_view path) const;
+
     /// `path` is decoded and begins with a slash, as `normalise_target` makes it. A directory with
     /// a slash at its end is its index document. Does not allocate.
     [[nodiscard]] Found find(std::string_view path) const;
@@ -81,17 +85,19 @@ class ContentStore {
     /// A path and what it leads to.
     struct Entry {
         std::string_view path;
-        std::uint32_t document = 0;
+        const Document* document = nullptr;
         bool redirect = false;
+        bool same_when_encoded = false; ///< As a raw path it means the same as decoded.
     };
 
-    /// A slot of the table: empty when `entry` is `no_entry`.
+    /// A slot of the table; empty when `entry` is null.
     struct Slot {
         std::uint32_t hash = 0;
-        std::uint32_t entry = no_entry;
+        std::uint32_t path_bytes = 0;
+        const Entry* entry = nullptr;
     };
 
-    static constexpr std::uint32_t no_entry = UINT32_MAX;
+    [[nodiscard]] const Entry* find_entry(std::string_view path) const;
 
     ContentStore() = default;
 
@@ -99,6 +105,8 @@ class ContentStore {
     void build_table();
 
     std::vector<Slot> table_; ///< A power of two of slots, probed one after the other.
+    std::size_t mask_ = 0;
+    const Document* home_ = nullptr; ///< What the root leads to.
     std::vector<Entry> entries_;
     std::vector<Document> documents_;
     std::vector<Block> blocks_; ///< What the documents' bytes lie in.

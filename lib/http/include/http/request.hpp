@@ -41,6 +41,13 @@ struct Request {
     BodyKind body = BodyKind::none;
     bool keep_alive = false;      ///< The connection may be used again (RFC 9112 §9.3).
     bool expect_continue = false; ///< The client waits for a 100 before it sends content.
+
+    /// True when a field asks for less than all of a document, or for it under a condition.
+    [[nodiscard]] bool is_selective() const {
+        const auto is_there = [](std::string_view field) { return field.data() != nullptr; };
+        return is_there(range) | is_there(if_match) | is_there(if_none_match) |
+               is_there(if_modified_since) | is_there(if_unmodified_since);
+    }
 };
 
 } // namespace millrace::http

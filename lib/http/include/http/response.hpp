@@ -4,8 +4,10 @@
 #include "http/request.hpp"
 #include "http/status.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -42,12 +44,42 @@ struct HeadTemplate {
 /// Bytes that a buffer for `write_head` must have beyond the text and the extra fields.
 inline constexpr std::size_t head_tail_bytes = 32;
 
-/// Writes a head from its template to the front of `out`, with `extra_fields` (whole lines with
-/// their line ends) added. Returns its length in bytes; 0 when `out` is not as long as the text,
-/// the extra fields and `head_tail_bytes`.
+/// The end of a head, padded so that it can be copied without asking how long it is.
+struct HeadTail {
+    constexpr explicit HeadTail(std::string_view tail) : length{tail.size()} {
+        for (std::size_t i = 0; i < tail.size(); ++i) {
+            text[i] = tail[i];
+        }
+    }
+
+    std::array<char, head_tail_bytes> text{};
+    std::size_t length;
+};
+
+/// By `ConnectionField`.
+inline constexpr std::array head_tails{HeadTail{"\r\n"}, HeadTail{"Connection: close\r\n\r\n"},
+                                       HeadTail{"Connection: keep-alive\r\n\r\n"}};
+
+/// Writes a head from its template to the front of `out`. Returns its length in bytes; 0 when `out`
+/// is not as long as the text and `head_tail_bytes`.
+[[nodiscard]] inline std::size_t write_head(const HeadTemplate& head, const DateCache& date,
+                                            ConnectionField connection, std::span<std::byte> out) {
+    const std::size_t text_bytes = head.text.size();
+    if (out.size() < text_bytes + head_tail_bytes) [[unlikely]] {
+        return 0;
+    }
+    std::byte* const at = out.data();
+    std::memcpy(at, head.text.data(), text_bytes);
+    std::memcpy(at + head.date_offset, date.text().data(), date_bytes);
+    const HeadTail& tail = head_tails[static_cast<std::size_t>(connection)];
+    std::memcpy(at + text_bytes, tail.text.data(), head_tail_bytes);
+    return text_bytes + tail.length;
+}
+
+/// The same with `extra_fields` (whole lines with their line ends) added.
 [[nodiscard]] std::size_t write_head(const HeadTemplate& head, const DateCache& date,
                                      ConnectionField connection, std::span<std::byte> out,
-                                     std::string_view extra_fields = {});
+                                     std::string_view extra_fields);
 
 /// Writes a head line by line into a buffer; nothing that does not fit is written, nor anything
 /// after it.

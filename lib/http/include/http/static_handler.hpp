@@ -38,6 +38,8 @@ class StaticHandler {
   private:
     struct Exchange; // One request with what it takes to answer it.
 
+    [[nodiscard]] Answer answer_carefully(const Exchange& exchange) const;
+    [[nodiscard]] Answer tell_options(const Exchange& exchange) const;
     [[nodiscard]] Answer answer_document(const Exchange& exchange, const Document& document) const;
     [[nodiscard]] Answer answer_part(const Exchange& exchange, const Document& document) const;
     [[nodiscard]] Answer redirect(const Exchange& exchange, std::string_view path,
