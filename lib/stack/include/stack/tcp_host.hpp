@@ -96,9 +96,9 @@ class TcpHost {
     [[nodiscard]] std::uint32_t half_open() const { return half_open_.in_use(); }
     [[nodiscard]] std::uint32_t time_wait() const { return time_wait_.in_use(); }
 
-    /// Any thread: calls `take(const Summary<Addr>&)` for everything in `buckets` buckets of the table
-    /// from `first` on; returns the bucket to go on with, or nothing at the end. What stands in the
-    /// table throughout a whole walk is taken exactly once.
+    /// Any thread: calls `take(const Summary<Addr>&)` for everything in `buckets` buckets of the
+    /// table from `first` on; returns the bucket to go on with, or nothing at the end. What stands
+    /// in the table throughout a whole walk is taken exactly once.
     template <class Take>
     std::optional<std::uint32_t> walk(std::uint32_t first, std::uint32_t buckets,
                                       Take&& take) const;

@@ -41,11 +41,7 @@ class Transmitter {
     Transmitter(N& nic, Counters& counters, Drops& drops)
         : nic_{nic}, counters_{counters}, drops_{drops}, offloads_{nic.offloads()} {}
 
-    ~Transmitter() {
-        flush();
-        release_all(burst_.data(), queued_);
-        release_all(spare_.data(), spares_);
-    }
+    ~Transmitter() { release_everything(); }
 
     Transmitter(const Transmitter&) = delete;
     Transmitter& operator=(const Transmitter&) = delete;
@@ -103,10 +99,12 @@ class Transmitter {
     [[nodiscard]] std::size_t queued() const { return queued_; }
     [[nodiscard]] bool idle() const { return queued_ == 0; }
 
-    /// Gives packets kept for the next segments back to their pool; for a leak check.
-    void release_spares() {
+    /// Gives back packets kept for the next segments, and those that the port did not take; when
+    /// the port is about to go, or for a leak check.
+    void release_everything() {
+        release_all(burst_.data(), queued_);
         release_all(spare_.data(), spares_);
-        spares_ = 0;
+        queued_ = spares_ = 0;
     }
 
   private:

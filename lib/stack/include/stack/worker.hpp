@@ -645,7 +645,7 @@ void Worker<N, S...>::release_everything(Instant now) {
     send_resolved(neighbours6_);
     core_.transmitter.flush();
     release_buffers();
-    core_.transmitter.release_spares();
+    core_.transmitter.release_everything();
 }
 
 } // namespace millrace::stack

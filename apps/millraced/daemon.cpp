@@ -1,0 +1,119 @@
+#include "daemon.hpp"
+
+#include "exit_code.hpp"
+#include "runtime/appliance.hpp"
+#include "runtime/counters.hpp"
+#include "runtime/drain.hpp"
+#include "runtime/log.hpp"
+#include "runtime/management.hpp"
+#include "runtime/version.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <variant>
+
+namespace millrace {
+
+namespace {
+
+using namespace runtime;
+
+int not_started(const ConfigError& error) {
+    fmt::print(stderr, "{}\n", error.to_string());
+    return exit_not_started;
+}
+
+std::variant<std::unique_ptr<Appliance>, ConfigError> start(const Config& config) {
+    try {
+        return Appliance::start(config);
+    } catch (const std::exception& error) {
+        return config.origin.error({}, fmt::format("the start failed: {}", error.what()),
+                                   "see the lines before this one");
+    }
+}
+
+/// Calls `appliance.update_wall_clock()` once a second, as long as `timer` lives.
+void keep_wall_clock(Appliance& appliance, boost::asio::steady_timer& timer) {
+    timer.expires_after(1s);
+    timer.async_wait([&](const boost::system::error_code& error) {
+        if (!error) {
+            appliance.update_wall_clock();
+            keep_wall_clock(appliance, timer);
+        }
+    });
+}
+
+void say_how_it_ended(DrainEnd end, std::size_t connections) {
+    switch (end) {
+    case DrainEnd::finished:
+        spdlog::info("drained: every connection has finished");
+        return;
+    case DrainEnd::timed_out:
+        spdlog::warn("the time to drain is over: {} connections are cut", connections);
+        return;
+    case DrainEnd::cut_short:
+        spdlog::warn("asked twice: {} connections are cut", connections);
+        return;
+    }
+}
+
+/// Ends everything and says what was not given back.
+int stop(Appliance& appliance) {
+    const Appliance::Leaks leaks = appliance.stop();
+    for (const std::string& leak : leaks.found) {
+        spdlog::error("leak: {}", leak);
+    }
+    if (!leaks.found.empty()) {
+        return exit_failed;
+    }
+    spdlog::info("ended; every pool is full again");
+    return exit_done;
+}
+
+} // namespace
+
+int run_daemon(const Config& config) {
+    set_up_log(config.log.level);
+    auto started = start(config);
+    if (const auto* error = std::get_if<ConfigError>(&started)) {
+        return not_started(*error);
+    }
+    Appliance& appliance = *std::get<std::unique_ptr<Appliance>>(started);
+    CounterRegistry counters;
+    appliance.register_counters(counters);
+
+    boost::asio::io_context io{1};
+    Drain drain{io, appliance, config.management.drain_timeout, [&](DrainEnd end) {
+                    say_how_it_ended(end, appliance.connections());
+                    io.stop();
+                }};
+    ManagementServer management{io};
+    add_commands(management, {counters, appliance, [&] { drain.request(); }});
+    if (!config.management.socket.empty()) {
+        if (const auto problem = management.listen(config.management.socket)) {
+            return not_started(
+                config.origin.error("management.socket", problem->problem, problem->remedy));
+        }
+    }
+    drain.watch_signals();
+    boost::asio::steady_timer wall_clock{io};
+    keep_wall_clock(appliance, wall_clock);
+
+    fmt::print("{}", appliance.banner());
+    std::fflush(stdout);
+    if (config.listeners.empty()) {
+        spdlog::warn("there is no [[listen]]: only ping will be answered");
+    }
+    spdlog::info("millraced {} is ready", version());
+    io.run();
+    management.close();
+    return stop(appliance);
+}
+
+} // namespace millrace

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "runtime/worker_nic.hpp"
+#include "service/discard.hpp"
+#include "service/echo.hpp"
+#include "service/http.hpp"
+#include "service/source.hpp"
+#include "stack/worker.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace millrace::runtime {
+
+/// The pipeline of one worker on one port, with every service there is.
+using Pipeline =
+    stack::Worker<WorkerNic, service::Echo, service::Discard, service::Source, service::Http>;
+
+/// All of one worker's pipelines, one for each port, as its thread polls them.
+class Pipelines {
+  public:
+    /// What the control thread asks of a worker.
+    enum class Order : std::uint8_t { none, drain, abort };
+
+    void add(Pipeline& pipeline) { pipelines_.push_back(&pipeline); }
+
+    /// From any thread; carried out before the next poll.
+    void order(Order order) { order_.store(order, std::memory_order_relaxed); }
+
+    std::size_t poll_once(Instant now) {
+        if (order_.load(std::memory_order_relaxed) != Order::none) [[unlikely]] {
+            obey(order_.exchange(Order::none, std::memory_order_relaxed), now);
+        }
+        std::size_t work = 0;
+        for (Pipeline* const pipeline : pipelines_) {
+            work += pipeline->poll_once(now);
+        }
+        if (now >= gauges_due_) [[unlikely]] {
+            gauges_due_ = now + gauges_interval;
+            publish_gauges();
+        }
+        return work;
+    }
+
+    [[nodiscard]] Instant next_deadline() const {
+        Instant nearest = never;
+        for (const Pipeline* const pipeline : pipelines_) {
+            nearest = std::min(nearest, pipeline->next_deadline());
+        }
+        return nearest;
+    }
+
+  private:
+    static constexpr Duration gauges_interval = 10ms;
+
+    void obey(Order order, Instant now) {
+        for (Pipeline* const pipeline : pipelines_) {
+            if (order == Order::drain) {
+                pipeline->drain(now);
+            } else {
+                pipeline->abort_all(now);
+            }
+        }
+        publish_gauges();
+    }
+
+    void publish_gauges() {
+        std::ranges::for_each(pipelines_, [](Pipeline* pipeline) { pipeline->publish_gauges(); });
+    }
+
+    std::vector<Pipeline*> pipelines_;
+    Instant gauges_due_{};
+    std::atomic<Order> order_{Order::none};
+};
+
+} // namespace millrace::runtime
