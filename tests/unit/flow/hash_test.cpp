@@ -161,6 +161,30 @@ TEST(Hash, EveryKeyBitMatters) {
     expect_key_dependence<FourTuple6>();
 }
 
+/// A product with zero forgets its other factor, so no input may be a zero that can be known: every
+/// factor is masked with a secret.
+TEST(Hash, NoPlainInputSwitchesTheRestOff) {
+    const HashKey key{secret};
+    for (std::uint32_t ports = 0; ports < 65'536; ++ports) {
+        FourTuple4 one{{0, 0, 0, 1}, {0, 0, 0, 2}, 0, 0};
+        one.local_port = static_cast<std::uint16_t>(ports & 0xff);
+        one.remote_port = static_cast<std::uint16_t>(ports >> 8);
+        FourTuple4 other = one;
+        other.remote = {0, 0, 0, 3};
+        ASSERT_NE(hash(key, one), hash(key, other)) << ports;
+    }
+    for (unsigned zeros = 0; zeros < 16; ++zeros) {
+        FourTuple6 one{};
+        one.local.bytes[7] = static_cast<std::uint8_t>(zeros & 1);
+        one.local.bytes[15] = static_cast<std::uint8_t>(zeros >> 1 & 1);
+        one.remote.bytes[7] = static_cast<std::uint8_t>(zeros >> 2 & 1);
+        one.remote.bytes[15] = static_cast<std::uint8_t>(zeros >> 3 & 1);
+        for (std::size_t bit = 0; bit < 8 * sizeof one; ++bit) {
+            ASSERT_NE(hash(key, one), hash(key, flipped(one, bit))) << zeros << ' ' << bit;
+        }
+    }
+}
+
 /// What collides under one key has no reason to collide under another: this is what Toeplitz, or a
 /// CRC with its start value as a key, cannot say.
 TEST(Hash, CollisionsUnderOneKeyAreNoneUnderAnother) {

@@ -269,8 +269,8 @@ class Table {
                             Take&& take) const {
         const std::uint32_t end = first + std::min(count, bucket_count_ - first);
         for (std::uint32_t at = first; at < end; ++at) {
-            for (std::uint32_t& slot : buckets_[at].indices) {
-                copy_slot(slot, copy, take);
+            for (unsigned slot = 0; slot < Bucket::slots; ++slot) {
+                copy_slot(buckets_[at], slot, copy, take);
             }
         }
         return end;
