@@ -70,6 +70,7 @@ struct Connection {
     bool touched : 1 = false;       ///< Stands in the list of those to flush.
     bool end_delivered : 1 = false; ///< The service knows of the peer's FIN.
     bool opened : 1 = false;        ///< The service knows of the connection.
+    bool gone : 1 = false;          ///< Has ended while touched: the slot goes when it is flushed.
     std::uint32_t next_touched = nothing;
     std::uint32_t neighbour = nothing;
     tcp::Tcb tcb;

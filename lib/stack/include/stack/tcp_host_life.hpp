@@ -49,7 +49,7 @@ std::uint32_t TcpHost<Addr, C>::make_connection(const Key& key, std::uint16_t li
     ConnectionType& connection = connections_[slot];
     connection.listener = listener;
     connection.neighbour = neighbour;
-    connection.touched = connection.end_delivered = connection.opened = false;
+    connection.touched = connection.end_delivered = connection.opened = connection.gone = false;
     std::memset(connection.state, 0, sizeof connection.state);
     connection.publish(key);
     return slot;
@@ -146,10 +146,10 @@ void TcpHost<Addr, C>::free_connection(ConnectionType& connection) {
     core_.wheel.cancel(connection.timer);
     tcp::release(connection.tcb, core_.context);
     neighbours_.release(connection.neighbour);
-    connection.tcb.state = tcp::State::closed;
+    connection.gone = connection.touched;
     if (!connection.touched) {
         connections_.release(connections_.index_of(connection));
-    } // else flush() finds it CLOSED in its list, and releases the slot then.
+    } // else flush() finds it in its list, and releases the slot then.
 }
 
 template <class Addr, class C>
@@ -202,7 +202,7 @@ void TcpHost<Addr, C>::drain(Instant now) {
         if (reference.kind() == Reference::Kind::connection) {
             ConnectionType& connection = connections_[reference.slot()];
             tell(connection, SocketEvent::drain, now);
-            touch(connection);
+            settle(connection, now);
         }
     });
 }

@@ -29,7 +29,7 @@ void TcpHost<Addr, C>::flush(Instant now) {
         index = connection.next_touched;
         connection.touched = false;
         tcp::Tcb& tcb = connection.tcb;
-        if (tcb.state == tcp::State::closed) {
+        if (connection.gone) {
             connections_.release(connections_.index_of(connection));
             continue;
         }
