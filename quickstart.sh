@@ -99,7 +99,10 @@ clean_up() {
   fi
   if [[ -n "$server_pid" ]]; then stop_server; fi
   if [[ -n "$namespace_made" ]]; then ip netns delete "$namespace"; fi
-  if [[ -n "$directory" ]]; then rm -rf "$directory"; fi
+  if [[ -n "$directory" ]]; then
+    rm -rf "$directory"
+    rmdir --ignore-fail-on-non-empty /run/millrace 2>/dev/null
+  fi
   exit "$status"
 }
 trap clean_up EXIT
@@ -111,7 +114,8 @@ build_server() {
   # A build directory remembers its path: a clone that has moved needs a new one.
   if [[ ! -f "$build/build.ninja" || "$(cat "$recorded" 2>/dev/null)" != "$root" ]]; then
     rm -rf "$build"
-    meson setup "$build" "$root" --buildtype=release -Ddpdk=enabled -Dtests=false >"$log" 2>&1 || {
+    meson setup "$build" "$root" --buildtype=release -Doptimization=2 \
+      -Ddpdk=enabled -Dtests=false >"$log" 2>&1 || {
       tail -n 30 "$log" >&2
       die "meson could not configure the build"
     }
@@ -137,21 +141,22 @@ remove_leftovers() {
 # The site, and beside it a file of 100 MB that is the same on every machine.
 make_site() {
   say "making the site, with a file of 100 MB"
-  cp -r "$root/site" "$directory/site"
-  mkdir "$directory/configs"
-  cp "$root/configs/quickstart.toml" "$directory/configs/"
-  /usr/bin/python3 - "$directory/site/$big_file" <<'PYTHON'
+  cp "$root/configs/quickstart.toml" "$directory/"
+  # The configuration's own document root, relative to it: here with our site in it.
+  site=$directory/$(sed -n 's/^root = "\([^"]*\)".*/\1/p' "$root/configs/quickstart.toml")
+  cp -r "$root/site" "$site"
+  /usr/bin/python3 - "$site/$big_file" <<'PYTHON'
 import random, sys
 source = random.Random(2)
 with open(sys.argv[1], "wb") as file:
     for _ in range(100):
         file.write(source.randbytes(1_000_000))
 PYTHON
-  (cd "$directory/site" && sha256sum "$big_file" >"$big_file.sha256")
+  (cd "$site" && sha256sum "$big_file" >"$big_file.sha256")
 }
 
 start_server() {
-  local config=$directory/configs/quickstart.toml log=$directory/millraced.log interface
+  local config=$directory/quickstart.toml log=$directory/millraced.log interface
   interface=$(sed -n 's/^[^#]*iface=\([^,"]*\).*/\1/p' "$config" | head -n 1)
   [[ -n "$interface" ]] || die "configs/quickstart.toml names no interface"
   say "starting millraced on $interface in the network namespace $namespace"
@@ -229,9 +234,9 @@ try() {
   fi
 }
 
-page_agrees() { "$@" | cmp - "$directory/site/index.html"; }
+page_agrees() { "$@" | cmp - "$site/index.html"; }
 
-sum_of_big_file() { cut -d ' ' -f 1 "$directory/site/$big_file.sha256"; }
+sum_of_big_file() { cut -d ' ' -f 1 "$site/$big_file.sha256"; }
 
 download_agrees() {
   local sum
@@ -243,7 +248,7 @@ download_agrees() {
 # -t: how long socat stays for the rest of the echo once all is sent.
 echo_agrees() {
   local sum
-  sum=$(inside timeout 180 socat -t 60 - "$1" <"$directory/site/$big_file" | sha256sum |
+  sum=$(inside timeout 180 socat -t 60 - "$1" <"$site/$big_file" | sha256sum |
     cut -d ' ' -f 1)
   echo "got $sum, wanted $(sum_of_big_file)"
   [[ "$sum" == "$(sum_of_big_file)" ]]

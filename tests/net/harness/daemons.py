@@ -14,7 +14,7 @@ DISCARD_PORT = 9
 SOURCE_PORT = 19
 HTTP_PORT = 80
 
-_READY = "ready"
+_READY = "is ready"
 
 
 def http(root, port=HTTP_PORT, **keys):
@@ -70,7 +70,6 @@ class Daemon:
         self.config_path = workplace.file("millraced.toml")
         self._log_path = workplace.file("millraced.log")
         self._process = None
-        self.idle_gauges = None
 
     def __enter__(self):
         self.config_path.write_text(self._text)
@@ -134,10 +133,12 @@ class Daemon:
                              *arguments], check=check).stdout
 
     def stats(self):
-        return json.loads(self.ctl("stats", "--json"))
+        """Every counter: a dictionary of group, name, kind, value and, where it has them, the workers'
+        values."""
+        return [json.loads(line) for line in self.ctl("stats", "--json").splitlines()]
 
     def connections(self):
-        return json.loads(self.ctl("conns", "--json"))
+        return [json.loads(line) for line in self.ctl("conns", "--json").splitlines()]
 
     def connections_alive(self):
         """Those that are not merely waiting for their end."""
@@ -158,8 +159,10 @@ class Daemon:
             raise
 
     def pools(self):
-        """Every gauge that says how much of a pool is in use, by name."""
-        raise NotImplementedError
+        """How much of each pool is in use, by name. Packets are not among them: the port's rings hold
+        as many as they like; they are counted when the daemon ends, which is then exit code 1."""
+        return {f"{line['group']}.{line['name']}": line["value"] for line in self.stats()
+                if line["group"].startswith("use") and line["name"] not in ("neighbours", "timers")}
 
     def cpu_seconds(self):
         """CPU time used so far, by all its threads."""

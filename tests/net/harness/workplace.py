@@ -60,6 +60,9 @@ def file_prefix():
 
 def remove():
     global _directory
+    # DPDK's own programs leave their prefix's directory behind.
+    for runtime in pathlib.Path("/run/dpdk").glob(f"{_NAMESPACE_PREFIX}{os.getpid()}-*"):
+        shutil.rmtree(runtime, ignore_errors=True)
     if _directory is not None:
         shutil.rmtree(_directory, ignore_errors=True)
         _directory = None
