@@ -40,6 +40,10 @@ std::minstd_rand::result_type seed_from(const SipKey& key, const wire::MacAddr& 
 /// Our membership in groups is reported twice, for the first report may be lost (RFC 3810 §9.1).
 constexpr std::uint8_t group_report_robustness = 2;
 
+/// How often the other workers are told again how the claims ended. Unlike all other news, a worker
+/// that missed this could never find out for itself.
+constexpr Duration claims_interval = 10s;
+
 } // namespace
 
 Control::Control(const Interface& interface, Neighbours<wire::Ipv4Addr>& neighbours4,
@@ -54,6 +58,9 @@ Control::Control(const Interface& interface, Neighbours<wire::Ipv4Addr>& neighbo
                                                                     random_, now},
       claims6_{interface.ipv6, ipv6_rules(options), options.speaks_for_port, random_, now},
       ipv6_mtu_{interface.mtu} {
+    if (options.speaks_for_port && options.has_peers) {
+        claims_told_again_ = now + claims_interval;
+    }
     learnt_.reserve(learnt_max);
     conflicts_.reserve(conflicts_max);
     if (options.speaks_for_port && !interface.ipv6.empty()) {
@@ -94,9 +101,15 @@ std::size_t Control::next_frame(std::span<std::byte> out, Instant now) {
     if (router_solicitation_due_ <= now) {
         return write_router_solicitation(out, now);
     }
+    if (claims_told_again_ <= now) {
+        claims_told_again_ = now + claims_interval;
+        tell_claims(claims4_);
+        tell_claims(claims6_);
+    }
     due_ = false;
-    wheel_.reschedule(timer_, std::min({claims4_.next_deadline(), claims6_.next_deadline(),
-                                        group_report_due_, router_solicitation_due_}));
+    wheel_.reschedule(timer_,
+                      std::min({claims4_.next_deadline(), claims6_.next_deadline(),
+                                group_report_due_, router_solicitation_due_, claims_told_again_}));
     return 0;
 }
 
@@ -141,6 +154,13 @@ void Control::tell_peers(const Learnt& news) {
     learnt_.push_back(news);
 }
 
+template <class Addr>
+void Control::tell_claims(const Claims<Addr>& claims) {
+    claims.for_each_decided([this](const Addr& address, ClaimState state) {
+        tell_peers(LearntClaim<Addr>{address, state});
+    });
+}
+
 /// Answers are told even when this worker did not ask, for another one may have; requests, which
 /// anybody sends all the time, only when they are news.
 template <class Addr>
@@ -155,6 +175,9 @@ void Control::learn_neighbour(Neighbours<Addr>& neighbours, const Addr& address,
 
 template <class Addr>
 void Control::contested(Claims<Addr>& claims, const Addr& address, const wire::MacAddr& rival) {
+    if (claims.state(address) == ClaimState::lost) {
+        return; // It is theirs.
+    }
     counters_.add(ControlCounter::address_conflicts);
     const bool lost = claims.contest(address);
     if (lost) {

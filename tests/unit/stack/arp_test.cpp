@@ -325,6 +325,9 @@ TEST(Arp, address_in_use_elsewhere_is_lost_while_it_is_probed) {
     EXPECT_THAT(host.pass(60s), IsEmpty());
     EXPECT_EQ(host.receive(arp_frame(request())).result.drop, Drop::arp_not_for_us);
     EXPECT_EQ(host.control.ipv4_claims().state(ours::ip4), ClaimState::lost);
+    host.receive(arp_frame(gratuitous(ours::ip4, other_mac)));
+    EXPECT_EQ(host.count(ControlCounter::address_conflicts), 1U) << "it is theirs now";
+    EXPECT_THAT(host.conflicts(), IsEmpty());
 }
 
 TEST(Arp, probe_at_the_same_time_is_a_conflict_too) {

@@ -161,6 +161,32 @@ TEST(Control, conflict_seen_too_late_is_overruled) {
     EXPECT_TRUE(second.control.may_use(ours::ip6));
 }
 
+TEST(Control, worker_that_missed_how_a_claim_ended_is_told_again) {
+    TestHost first{of_two(0)};
+    TestHost second{of_two(1)};
+    first.pass(1100ms);
+    first.receive(known::probe6);
+    first.pass(20s);
+    first.learnt(); // The ring was full.
+    EXPECT_FALSE(second.control.may_use(ours::ip4));
+    first.pass(10s + 10ms);
+    tell(first, second);
+    EXPECT_TRUE(second.control.may_use(ours::ip4));
+    EXPECT_TRUE(second.control.may_use(ours::link_local));
+    EXPECT_EQ(second.control.ipv6_claims().state(ours::ip6), ClaimState::lost);
+}
+
+TEST(Control, undecided_claims_are_not_told) {
+    ControlOptions options = of_two(0);
+    options.ipv4_probes = 200;
+    TestHost first{options};
+    TestHost second{of_two(1)};
+    first.pass(30s);
+    tell(first, second);
+    EXPECT_EQ(second.control.ipv4_claims().state(ours::ip4), ClaimState::waiting);
+    EXPECT_TRUE(second.control.may_use(ours::ip6));
+}
+
 TEST(Control, timers_of_all_three_share_a_wheel) {
     TestHost host{ControlOptions{}};
     static_cast<void>(host.neighbours4.acquire(peer::ip4, host.now));

@@ -68,6 +68,19 @@ class Claims {
     /// The worker that makes the claims has told how one ended.
     void settle(const Addr& address, ClaimState state);
 
+    /// Calls `f(address, ClaimState)` for each address whose claim has been decided: it is
+    /// `settled` (announcing or not) or `lost`.
+    template <class F>
+    void for_each_decided(F&& f) const {
+        for (const Claim& claim : claims_) {
+            if (is_usable(claim.state)) {
+                f(claim.address, ClaimState::settled);
+            } else if (claim.state == ClaimState::lost) {
+                f(claim.address, ClaimState::lost);
+            }
+        }
+    }
+
     /// The state of one of our addresses; `lost` for any other.
     [[nodiscard]] ClaimState state(const Addr& address) const;
 

@@ -260,6 +260,8 @@ class Control {
     void look_again_at(Instant deadline);
     void tell_peers(const Learnt& news);
     template <class Addr>
+    void tell_claims(const Claims<Addr>& claims);
+    template <class Addr>
     void learn_neighbour(Neighbours<Addr>& neighbours, const Addr& address,
                          const std::optional<wire::MacAddr>& mac, Evidence evidence, Instant now);
     template <class Addr>
@@ -337,6 +339,7 @@ class Control {
     std::uint8_t router_solicitations_left_ = 0;
     Instant router_solicitation_due_ = never;
     Instant group_report_due_ = never;
+    Instant claims_told_again_ = never;
     std::size_t group_report_next_ = 0; ///< Which of our addresses the report goes on with.
     std::uint8_t group_report_changes_left_ = 0; ///< Reports of a change yet to come.
     std::vector<Learnt> learnt_;
