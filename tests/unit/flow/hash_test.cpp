@@ -173,6 +173,10 @@ TEST(Hash, NoPlainInputSwitchesTheRestOff) {
         other.remote = {0, 0, 0, 3};
         ASSERT_NE(hash(key, one), hash(key, other)) << ports;
     }
+    const FourTuple4 nothing{};
+    for (std::size_t bit = 0; bit < 8 * sizeof nothing; ++bit) {
+        ASSERT_NE(hash(key, nothing), hash(key, flipped(nothing, bit))) << bit;
+    }
     for (unsigned zeros = 0; zeros < 16; ++zeros) {
         FourTuple6 one{};
         one.local.bytes[7] = static_cast<std::uint8_t>(zeros & 1);

@@ -43,6 +43,27 @@ TEST(Published, GivesBackWhatWasPublishedLast) {
     EXPECT_EQ(published.value(), (Narrow{5, 6, 7, 8}));
 }
 
+TEST(Published, GivesItsOwnerTheFirstMemberAlone) {
+    struct Pair {
+        std::uint16_t a;
+        std::uint16_t b;
+        bool operator==(const Pair&) const = default;
+    };
+    struct Three {
+        std::uint32_t a;
+        std::uint32_t b;
+        std::uint32_t c;
+        bool operator==(const Three&) const = default;
+    };
+    Published<Narrow> narrow;
+    narrow.publish({1, 2, 3, 4});
+    EXPECT_EQ(narrow.value_of_first<Pair>(), (Pair{1, 2}));
+    EXPECT_EQ(narrow.value_of_first<std::uint16_t>(), 1);
+    Published<Wide> whole_words;
+    whole_words.publish({0x0000'0002'0000'0001, {3}});
+    EXPECT_EQ(whole_words.value_of_first<Three>(), (Three{1, 2, 3}));
+}
+
 Wide wide(std::uint64_t number) {
     Wide value{number, {}};
     for (std::uint64_t& copy : value.copies) {

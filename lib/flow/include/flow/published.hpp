@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <type_traits>
 
@@ -54,8 +55,17 @@ class Published {
         std::atomic_ref{generation_}.store(generation + 2, std::memory_order_release);
     }
 
-    /// Owner: what was published last.
-    [[nodiscard]] T value() const { return std::bit_cast<T>(load(std::memory_order_relaxed)); }
+    /// Owner: what was published last. It reads plainly, for nobody else writes.
+    [[nodiscard]] T value() const { return std::bit_cast<T>(words_); }
+
+    /// Owner: the first member of that, of type `First`, without loading the rest.
+    template <class First>
+    [[nodiscard]] First value_of_first() const {
+        static_assert(std::is_trivially_copyable_v<First> && sizeof(First) <= sizeof(T));
+        First first;
+        std::memcpy(static_cast<void*>(&first), words_.data(), sizeof first);
+        return first;
+    }
 
     /// Any thread: a whole copy, or nothing when the owner was writing meanwhile. What was never
     /// published is all zeros.
@@ -64,7 +74,10 @@ class Published {
         if (before % 2 != 0) {
             return std::nullopt;
         }
-        const Words words = load(std::memory_order_acquire);
+        Words words;
+        for (std::size_t i = 0; i < word_count; ++i) {
+            words[i] = std::atomic_ref{words_[i]}.load(std::memory_order_acquire);
+        }
         if (std::atomic_ref{generation_}.load(std::memory_order_relaxed) != before) {
             return std::nullopt;
         }
@@ -72,14 +85,6 @@ class Published {
     }
 
   private:
-    [[nodiscard]] Words load(std::memory_order order) const {
-        Words words;
-        for (std::size_t i = 0; i < word_count; ++i) {
-            words[i] = std::atomic_ref{words_[i]}.load(order);
-        }
-        return words;
-    }
-
     // Mutable, for C++20 has no atomic_ref to what is const; try_copy() only loads.
     alignas(Word) mutable std::uint32_t generation_ = 0;
     mutable Words words_{};

@@ -261,9 +261,9 @@ class Table {
         copy_each(0, bucket_count_, copy, take);
     }
 
-    /// Any thread: the same for the `count` buckets from `first` on, or fewer at the table's end, so
-    /// that a walk can be cut into steps. Returns the bucket to go on with; `bucket_count()` is the
-    /// end. The promise of a walk holds for all its steps together.
+    /// Any thread: the same for the `count` buckets from `first` on, or fewer at the table's end,
+    /// so that a walk can be cut into steps. Returns the bucket to go on with; `bucket_count()` is
+    /// the end. The promise of a walk holds for all its steps together.
     template <class Copy, class Take>
     std::uint32_t copy_each(std::uint32_t first, std::uint32_t count, Copy&& copy,
                             Take&& take) const {
