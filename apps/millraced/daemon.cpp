@@ -80,27 +80,28 @@ int stop(Appliance& appliance) {
 
 int run_daemon(const Config& config) {
     set_up_log(config.log.level);
-    auto started = start(config);
-    if (const auto* error = std::get_if<ConfigError>(&started)) {
-        return not_started(*error);
-    }
-    Appliance& appliance = *std::get<std::unique_ptr<Appliance>>(started);
-    CounterRegistry counters;
-    appliance.register_counters(counters);
-
     boost::asio::io_context io{1};
-    Drain drain{io, appliance, config.management.drain_timeout, [&](DrainEnd end) {
-                    say_how_it_ended(end, appliance.connections());
-                    io.stop();
-                }};
     ManagementServer management{io};
-    add_commands(management, {counters, appliance, [&] { drain.request(); }});
     if (!config.management.socket.empty()) {
+        // First of all: where another millraced answers, its ports must not be touched.
         if (const auto problem = management.listen(config.management.socket)) {
             return not_started(
                 config.origin.error("management.socket", problem->problem, problem->remedy));
         }
     }
+    auto started = start(config);
+    if (const auto* error = std::get_if<ConfigError>(&started)) {
+        management.close();
+        return not_started(*error);
+    }
+    Appliance& appliance = *std::get<std::unique_ptr<Appliance>>(started);
+    CounterRegistry counters;
+    appliance.register_counters(counters);
+    Drain drain{io, appliance, config.management.drain_timeout, [&](DrainEnd end) {
+                    say_how_it_ended(end, appliance.connections());
+                    io.stop();
+                }};
+    add_commands(management, {counters, appliance, [&] { drain.request(); }});
     drain.watch_signals();
     boost::asio::steady_timer wall_clock{io};
     keep_wall_clock(appliance, wall_clock);

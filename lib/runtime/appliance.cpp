@@ -175,6 +175,9 @@ void Appliance::stop_listening() {
 
 std::size_t Appliance::connections() const {
     std::size_t total = 0;
+    for (const auto& worker : state_->workers) {
+        total += worker->pipelines.has_order() ? 1U : 0U; // What it leaves is not known yet.
+    }
     for (const auto& set : state_->ports) {
         for (const auto& pipeline : set->pipelines) {
             total += pipeline->gauges()[stack::Gauge::connections] +

@@ -42,7 +42,8 @@ void Source::send_more(stack::Socket& socket) const {
             return;
         }
     }
-    if (state.sent == bytes_ && then_ == Then::close && socket.may_send()) {
+    const bool closes = then_ == Then::close || state.draining;
+    if (state.sent == bytes_ && closes && socket.may_send()) {
         socket.shutdown();
     }
 }
@@ -60,7 +61,8 @@ void Source::on(stack::Socket& socket, stack::SocketEvent event) const {
         }
         return;
     case stack::SocketEvent::drain:
-        socket.shutdown();
+        socket.state<State>().draining = true;
+        send_more(socket);
         return;
     case stack::SocketEvent::closed:
         return;

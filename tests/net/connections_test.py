@@ -1,5 +1,6 @@
 """Connections as such: many at once, again from the same port, and with a plain kernel."""
 
+import errno
 import http.client
 import resource
 import selectors
@@ -97,12 +98,27 @@ class TimeWait(Case):
                 link.client.sysctl(**sysctl)
             for _ in range(10):
                 began = time.monotonic()
-                with link.client.connect(address, 80, source_port=source_port) as connection:
+                with self._connect_when_free(link, address, source_port) as connection:
                     self.assertEqual(get_page(connection), cases.PAGE)
                 # A client that is let in only by the end of TIME_WAIT would wait for 60 s.
                 self.assertLess(time.monotonic() - began, 20)
             waiting = [c for c in daemon.connections() if c["state"] == "TIME-WAIT"]
             self.assertEqual(len(waiting), 1)
+
+    def _connect_when_free(self, link, address, source_port):
+        """The client's own kernel keeps the port until its last FIN has been acknowledged."""
+        made = []
+
+        def connected():
+            try:
+                made.append(link.client.connect(address, 80, source_port=source_port))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+            return made
+
+        commands.wait_until(connected, "the client's port was never free again", timeout_s=20)
+        return made[0]
 
     def test_the_same_port_gets_in_again_with_timestamps_ipv4(self):
         self._come_back(links.SERVER4, 23456)

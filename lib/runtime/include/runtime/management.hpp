@@ -60,7 +60,7 @@ class ManagementServer {
     ManagementServer(const ManagementServer&) = delete;
     ManagementServer& operator=(const ManagementServer&) = delete;
 
-    /// What `command` does; before `listen`.
+    /// What `command` does; before `io` runs.
     void handle(const std::string& command, Handler handler);
 
     /// Opens the socket at `path`, its owner's and group's alone, making the last folder of the

@@ -31,9 +31,17 @@ class Pipelines {
     /// From any thread; carried out before the next poll.
     void order(Order order) { order_.store(order, std::memory_order_relaxed); }
 
+    /// From any thread: false once the last order has been carried out and the gauges show it.
+    [[nodiscard]] bool has_order() const {
+        return order_.load(std::memory_order_acquire) != Order::none;
+    }
+
     std::size_t poll_once(Instant now) {
-        if (order_.load(std::memory_order_relaxed) != Order::none) [[unlikely]] {
-            obey(order_.exchange(Order::none, std::memory_order_relaxed), now);
+        if (Order order = order_.load(std::memory_order_relaxed); order != Order::none)
+            [[unlikely]] {
+            obey(order, now);
+            // One that came meanwhile stands.
+            order_.compare_exchange_strong(order, Order::none, std::memory_order_release);
         }
         std::size_t work = 0;
         for (Pipeline* const pipeline : pipelines_) {

@@ -21,6 +21,7 @@ class Source {
   private:
     struct State {
         std::uint64_t sent; ///< Queued so far.
+        bool draining;      ///< Close when everything is sent, whatever `then` says.
     };
 
     void send_more(stack::Socket& socket) const;
