@@ -15,7 +15,6 @@ namespace flag = wire::tcp_flag;
 namespace {
 
 constexpr std::uint16_t mss_default = 536;
-constexpr std::uint16_t mss_floor = 88; // Linux's TCP_MIN_SND_MSS is 48 and 40 bytes of options.
 
 std::uint32_t window(const Config& config) {
     return std::min<std::uint32_t>(config.receive_buffer_bytes, UINT16_MAX);

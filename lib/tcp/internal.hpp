@@ -7,6 +7,10 @@
 /// What the engine's files ask of one another.
 namespace millrace::tcp {
 
+/// The least that SND.MSS is: what all options together take, and as many bytes of payload as Linux
+/// (TCP_MIN_SND_MSS) thinks worth a header.
+inline constexpr std::uint16_t mss_floor = 40 + 48;
+
 /// The 1 µs clock of round-trip measurements; wraps after 71 minutes, which no measurement lasts.
 [[nodiscard]] inline std::uint32_t microsecond_clock(Instant now) {
     return static_cast<std::uint32_t>(static_cast<std::uint64_t>(now.time_since_epoch().count()) /

@@ -300,7 +300,8 @@ void emit_limited_ack(Tcb& tcb, Instant now, Context& context) {
     const auto interval = static_cast<std::uint32_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(context.config.challenge_ack_interval)
             .count());
-    // One is added to both sides, as `challenged_ms` can be one ahead in the clock's first millisecond.
+    // One is added to both sides, as `challenged_ms` can be one ahead in the clock's first
+    // millisecond.
     if (tcb.challenged_ms != 0 && clock + 1 - tcb.challenged_ms <= interval) {
         return;
     }

@@ -91,7 +91,7 @@ void join_out_of_order(Tcb& tcb, Context& context, std::uint8_t& events) {
     }
     tcb.ack_now = true; // A gap closes, or stays open (RFC 5681 §4.2).
     Buffers& buffers = context.buffers;
-    while (true) {
+    while (may_receive(tcb.state)) { // Behind a FIN there is nothing, whatever has come before it.
         const std::uint32_t index = reassembly->take_next(buffers, tcb.rcv.nxt);
         if (index == Pool<Node>::none) {
             break;

@@ -17,7 +17,7 @@ void open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Inst
     tcb.snd.una = tcb.snd.at = iss;
     tcb.snd.nxt = iss + 1;
     tcb.recover = iss;
-    tcb.snd_mss = mss;
+    tcb.snd_mss = std::max(mss, mss_floor);
     tcb.ts_offset = ts_offset;
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
     tcb.rtt.restore(context.config);
@@ -38,7 +38,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.snd_scale = handshake.window_scale ? handshake.snd_scale & 15U : 0;
     tcb.rcv_scale =
         handshake.window_scale ? scale_for(context.config.receive_buffer_bytes) & 15U : 0;
-    tcb.snd_mss = handshake.snd_mss;
+    tcb.snd_mss = std::max(handshake.snd_mss, mss_floor);
     tcb.snd.una = tcb.snd.nxt = tcb.snd.at = handshake.iss + 1;
     tcb.recover = handshake.iss;
     tcb.rcv.nxt = tcb.rcv.acked = handshake.irs + 1;

@@ -173,6 +173,15 @@ TEST_F(CloseTest, B4_what_came_out_of_order_behind_the_fin_is_dropped) {
     EXPECT_EQ(reassemblies.in_use(), 0U);
 }
 
+TEST_F(CloseTest, B4_a_fin_ends_the_stream_whatever_came_before_it) {
+    established();
+    arrive({.seq = 51, .length = 100});
+    EXPECT_SENT(arrive({.flags = FA, .length = 60}).out, {.ack = 62});
+    EXPECT_EQ(tcb.state, State::close_wait);
+    user_reads(1000);
+    EXPECT_EQ(delivered, 60U);
+}
+
 TEST_F(CloseTest, B4_last_ack_lasts_until_all_is_read) {
     user_takes = 0;
     established();

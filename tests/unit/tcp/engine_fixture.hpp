@@ -118,7 +118,8 @@ class EngineTest : public testing::Test {
     /// A segment arrives; nothing is flushed, for more of the burst may follow.
     Arrival in_burst(const Seg& seg) {
         wire::TcpSegment segment = incoming(seg);
-        const Slice packet = packets.make(theirs, seg.seq - 1, seg.length);
+        const std::uint32_t first = (seg.flags & S) != 0 ? seg.seq : seg.seq - 1;
+        const Slice packet = packets.make(theirs, first, seg.length);
         segment.payload = packet.bytes();
         const wire::SeqNum edge = tcb.rcv.edge;
         Arrival arrival = segment_arrives(tcb, segment, packet, now, context);

@@ -15,9 +15,9 @@
 namespace millrace::tcp {
 
 /// The byte at a place in one of the test's two streams: seldom the same at two places, so that a
-/// byte that is lost, repeated or moved is seen.
+/// byte that is lost, repeated or moved is seen. Places wrap as sequence numbers do.
 inline std::byte pattern(std::uint64_t stream, std::uint64_t place) {
-    std::uint64_t mixed = (place + 1) * 0x9E37'79B9'7F4A'7C15U + stream;
+    std::uint64_t mixed = ((place & UINT32_MAX) + 1) * 0x9E37'79B9'7F4A'7C15U + stream;
     mixed ^= mixed >> 29;
     return static_cast<std::byte>((mixed * 0xBF58'476D'1CE4'E5B9U) >> 56);
 }

@@ -41,7 +41,7 @@ class Reference {
         std::erase_if(runs_, [&](const Run& run) { return run.first <= next; });
     }
 
-    [[nodiscard]] bool kept(std::uint32_t place) const { return kept_[place]; }
+    [[nodiscard]] bool kept(std::uint32_t place) const { return place < size && kept_[place]; }
     [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
 
   private:

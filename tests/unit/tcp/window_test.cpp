@@ -290,7 +290,7 @@ TEST_F(ReceiveWindowTest, D2_scaled_windows_do_not_shrink_by_rounding) {
     for (std::uint32_t length = 1; length < 400; ++length) {
         arrive({.seq = seq, .length = length}); // The fixture sees the edge move left.
         seq += length;
-        const Seg& ack = user_sends(1).at(0);
+        const Seg ack = user_sends(1).at(0);
         EXPECT_GE(tcb.rcv.nxt + (std::uint32_t{*ack.window} << 5), tcb.rcv.edge);
     }
 }

@@ -127,9 +127,9 @@ bool close(Tcb& tcb, Instant now, Context& context);
 /// Ends the connection with a reset (RFC 9293 §3.10.5). The Tcb is CLOSED.
 void abort(Tcb& tcb, Instant now, Context& context);
 
-/// True when the connection is over on both sides and the user has all that was received, so that the
-/// Tcb may go: it is CLOSED; or in TIME-WAIT, and a `TimeWait` takes its place; or in LAST-ACK with
-/// nothing left to be acknowledged.
+/// True when the connection is over on both sides and the user has all that was received, so that
+/// the Tcb may go: it is CLOSED; or in TIME-WAIT, and a `TimeWait` takes its place; or in LAST-ACK
+/// with nothing left to be acknowledged.
 [[nodiscard]] bool has_ended(const Tcb& tcb);
 
 /// Gives back everything the Tcb holds; for a Tcb that is CLOSED or has entered TIME-WAIT.

@@ -44,10 +44,10 @@ struct Tcb {
     bool sack : 1 = false;
     bool window_scale : 1 = false;
     // What the user wants
-    bool no_delay : 1 = false;   ///< Nagle's algorithm is off.
-    bool fin_queued : 1 = false; ///< A FIN follows the queued data.
+    bool no_delay : 1 = false;         ///< Nagle's algorithm is off.
+    bool fin_queued : 1 = false;       ///< A FIN follows the queued data.
     bool fin_acknowledged : 1 = false; ///< The peer has our FIN.
-    bool user_gone : 1 = false;  ///< The user reads no more: data that comes is answered by RST.
+    bool user_gone : 1 = false; ///< The user reads no more: data that comes is answered by RST.
     // What is owed
     bool ack_now : 1 = false;          ///< An acknowledgement must go out at the end of the burst.
     bool ack_delayed : 1 = false;      ///< One must go out by `ack_deadline`.
