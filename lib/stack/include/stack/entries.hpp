@@ -77,7 +77,9 @@ struct Connection {
     timer::Node timer{static_cast<std::uint8_t>(kind)};
     alignas(8) std::byte state[service_state_bytes] = {};
 
-    [[nodiscard]] flow::FourTuple<Addr> key() const { return summary.value().key; }
+    [[nodiscard]] flow::FourTuple<Addr> key() const {
+        return summary.template value_of_first<flow::FourTuple<Addr>>();
+    }
 
     /// Lets other threads see how the connection stands now.
     void publish(const flow::FourTuple<Addr>& of) {
