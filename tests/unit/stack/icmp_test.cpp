@@ -386,6 +386,16 @@ TEST(Icmp, malformed_ipv6_is_reported_as_the_parser_asks) {
     EXPECT_EQ(host.receive(ipv6_frame(header, udp_payload(3), in_silence)).result.kind, Kind::drop);
 }
 
+TEST(Icmp, tentative_address_sends_no_errors) {
+    ControlOptions options = quiet();
+    options.ipv4_probes = 3;
+    options.ipv6_probes = 1;
+    TestHost host{options};
+    EXPECT_EQ(host.receive(known::udp).result.kind, Kind::drop);
+    EXPECT_EQ(host.receive(known::udp6).result.kind, Kind::drop);
+    EXPECT_EQ(host.count(ControlCounter::errors_sent), 0U);
+}
+
 TEST(Icmp, error_quotes_as_much_as_the_rfcs_allow) {
     TestHost host;
     for (const std::size_t data_bytes : {0U, 1U, 100U, 519U, 520U, 521U, 1400U}) {
@@ -461,6 +471,7 @@ TEST(Icmp, errors_are_not_sent_about_errors) {
     const Bytes error =
         icmpv6({.type = wire::icmpv6_type::destination_unreachable}, peer::ip6, ours::ip6);
     Bytes frame = ipv6_frame(ipv6_from_peer(wire::ip_protocol::icmpv6, ours::ip6), error);
+    frame.resize(frame.size() + Control::reply_room);
     ASSERT_EQ(wire::parse_ipv6(std::span{frame}.subspan(14), packet), Drop::none);
     packet.problem.report = true;
     EXPECT_EQ(host.control.malformed(frame, packet, Drop::ipv6_bad_option, host.now).kind,
