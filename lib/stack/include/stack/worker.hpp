@@ -156,7 +156,7 @@ class Worker {
 template <Nic N, Service... S>
 std::size_t Worker<N, S...>::poll_once(Instant now) {
     std::size_t work = receive(now) + receive_messages(now);
-    const auto to_home = [this](auto& segment) { return steer(segment); };
+    const auto to_home = [this](auto& segment) { return this->steer(segment); };
     tcp4_.process(now, to_home);
     tcp6_.process(now, to_home);
     advance_timers(now);

@@ -1,0 +1,253 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+#include "worker_harness.hpp"
+
+/// One whole worker on a port in memory: the way through all of it, and every pool run dry
+/// (BEHAVIOUR E6: what is new suffers, never what is established).
+namespace millrace::stack::testing {
+namespace {
+
+namespace flag = wire::tcp_flag;
+
+void expect_nothing_is_left(WorkerHarness& harness) {
+    harness.worker.release_everything(harness.now);
+    static_cast<void>(harness.sent());
+    EXPECT_EQ(harness.nic.packets_in_use(), 0U);
+    EXPECT_EQ(harness.worker.core().buffers.nodes().in_use(), 0U);
+    EXPECT_EQ(harness.worker.core().buffers.chunks().in_use(), 0U);
+    EXPECT_EQ(harness.connections(), 0U);
+}
+
+TEST(Worker, EchoesAndEndsWithThePeer) {
+    WorkerHarness harness;
+    PeerConnection peer{harness, 40000};
+    peer.open();
+    ASSERT_EQ(harness.connections(), 1U);
+    peer.send(flag::ack | flag::psh, "hello");
+    EXPECT_EQ(peer.receive(), "hello");
+    peer.send(flag::ack | flag::fin);
+    peer.receive();
+    EXPECT_TRUE(peer.last.has(flag::fin)) << "the echo closes when the peer does";
+    peer.send(flag::ack);
+    EXPECT_EQ(harness.connections(), 0U);
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, AnswersAPortWithoutListenerByReset) {
+    WorkerHarness harness;
+    wire::TcpSegment syn;
+    syn.source_port = 40000;
+    syn.destination_port = 81;
+    syn.seq = wire::SeqNum{77};
+    syn.flags = flag::syn;
+    harness.arrives(frame_of(syn));
+    const auto sent = harness.sent();
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_TRUE(sent[0].segment.has(flag::rst));
+    EXPECT_EQ(sent[0].segment.ack, wire::SeqNum{78});
+    EXPECT_EQ(harness.drops(wire::Drop::tcp_no_listener), 1U);
+}
+
+TEST(Worker, CountsAWrongChecksum) {
+    WorkerHarness harness;
+    wire::TcpSegment syn;
+    syn.source_port = 40000;
+    syn.destination_port = echo_port;
+    syn.flags = flag::syn;
+    support::Frame frame = frame_of(syn);
+    frame.back() ^= std::byte{1};
+    harness.arrives(frame);
+    EXPECT_TRUE(harness.sent().empty());
+    EXPECT_EQ(harness.drops(wire::Drop::tcp_bad_checksum), 1U);
+}
+
+TEST(Worker, E6_ConnectionPoolDry) {
+    WorkerSettings settings;
+    settings.connections_max = 2;
+    WorkerHarness harness{settings};
+    PeerConnection first{harness, 40000};
+    PeerConnection second{harness, 40001};
+    PeerConnection third{harness, 40002};
+    first.open();
+    second.open();
+    third.open();
+    EXPECT_EQ(harness.connections(), 2U);
+    EXPECT_GE(harness.drops(wire::Drop::tcp_connection_pool_dry), 1U);
+    first.send(flag::ack | flag::psh, "still here");
+    EXPECT_EQ(first.receive(), "still here");
+    // A place that becomes free is the third's when it repeats itself.
+    second.send(flag::ack | flag::rst);
+    third.send(flag::ack | flag::psh, "at last");
+    EXPECT_EQ(third.receive(), "at last");
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, E6_HalfOpenPoolDry) {
+    WorkerSettings settings;
+    settings.half_open_max = 4;
+    WorkerHarness harness{settings};
+    PeerConnection established{harness, 40000};
+    established.open();
+    for (std::uint16_t port = 41000; port < 41008; ++port) {
+        PeerConnection{harness, port}.send(flag::syn);
+    }
+    EXPECT_EQ(harness.sent().size(), 4U) << "one answer for each place";
+    EXPECT_EQ(harness.drops(wire::Drop::tcp_half_open_pool_dry), 4U);
+    established.send(flag::ack | flag::psh, "untouched");
+    EXPECT_EQ(established.receive(), "untouched");
+    // The places come back when nobody answers.
+    harness.poll(300s);
+    for (int i = 0; i < 100; ++i) {
+        harness.poll(10s);
+    }
+    EXPECT_EQ(harness.worker.host<wire::Ipv4Addr>().half_open(), 0U);
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, B8_SynQueueOfAListenerFull) {
+    WorkerHarness harness;
+    harness.worker.listen({.port = 9, .half_open_max = 1}, service::Echo{});
+    for (std::uint16_t port = 41000; port < 41003; ++port) {
+        wire::TcpSegment syn;
+        syn.source_port = port;
+        syn.destination_port = 9;
+        syn.flags = flag::syn;
+        harness.arrives(frame_of(syn));
+    }
+    EXPECT_EQ(harness.sent().size(), 1U);
+    EXPECT_EQ(harness.drops(wire::Drop::tcp_syn_queue_full), 2U);
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, C4_TimeWaitPoolDryEndsTheOldest) {
+    WorkerSettings settings;
+    settings.time_wait_max = 1;
+    WorkerHarness harness{settings};
+    for (std::uint16_t port = 40000; port < 40003; ++port) {
+        PeerConnection peer{harness, port};
+        peer.open();
+        harness.worker.drain(harness.now); // The server closes first.
+        harness.worker.core().draining = false;
+        harness.poll();
+        peer.receive();
+        peer.send(flag::ack | flag::fin);
+        peer.receive();
+    }
+    EXPECT_EQ(harness.worker.host<wire::Ipv4Addr>().time_wait(), 1U);
+    EXPECT_EQ(harness.worker.core().counters[Counter::time_wait_evicted], 2U);
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, E6_PacketPoolDry) {
+    // Spares for sending are taken 32 at a time, so 40 packets soon are none.
+    WorkerHarness harness{{}, 40};
+    PeerConnection peer{harness, 40000};
+    peer.open();
+    std::vector<support::MemoryPacket> taken(1);
+    std::vector<support::MemoryPacket> all;
+    while (harness.nic.allocate(taken)) {
+        all.push_back(taken[0]);
+    }
+    // Nothing can be received now; what is lent comes back, and the connection goes on.
+    EXPECT_FALSE(harness.nic.deliver(arp_request()));
+    for (const support::MemoryPacket packet : all) {
+        harness.nic.release(packet);
+    }
+    peer.send(flag::ack | flag::psh, "recovered");
+    std::string text = peer.receive();
+    for (int i = 0; i < 10 && text.empty(); ++i) {
+        harness.poll(1s); // What found no packet is sent again by its timer.
+        text = peer.receive();
+    }
+    EXPECT_EQ(text, "recovered");
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, E6_ChunkPoolDry) {
+    WorkerSettings settings;
+    settings.buffers.chunks = 2;
+    WorkerHarness harness{settings};
+    PeerConnection peer{harness, 40000};
+    peer.open();
+    // Small pieces are copied into chunks, and nothing is acknowledged yet: two chunks fill up.
+    const std::string piece(400, 'x');
+    std::string echoed;
+    for (int i = 0; i < 20; ++i) {
+        peer.send(flag::ack | flag::psh, piece);
+    }
+    for (int i = 0; i < 100 && echoed.size() < 20 * piece.size(); ++i) {
+        echoed += peer.receive();
+        peer.send(flag::ack); // Now something is, and what was kept back follows.
+        harness.poll(20ms);
+        // What was not received for lack of memory is sent again.
+        if (peer.last.ack != peer.seq) {
+            const auto missing = static_cast<std::uint32_t>(peer.seq - peer.last.ack);
+            peer.seq = peer.last.ack;
+            for (std::uint32_t sent = 0; sent < missing; sent += 400) {
+                peer.send(flag::ack | flag::psh, piece.substr(0, std::min(400U, missing - sent)));
+            }
+        }
+    }
+    EXPECT_EQ(echoed, std::string(20 * piece.size(), 'x'));
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, E6_TransmitRingFull) {
+    WorkerHarness harness;
+    PeerConnection peer{harness, 40000};
+    peer.open();
+    harness.nic.transmit_room = 0;
+    peer.send(flag::ack | flag::psh, "later");
+    EXPECT_EQ(peer.receive(), "");
+    harness.nic.transmit_room = SIZE_MAX;
+    harness.poll();
+    EXPECT_EQ(peer.receive(), "later") << "what the port had no room for waits";
+    expect_nothing_is_left(harness);
+}
+
+/// Two workers on one port's queues: what arrives at the wrong one reaches its home.
+class TwoWorkers : public ::testing::Test {
+  protected:
+    static WorkerSettings settings_of(std::uint32_t worker, const flow::Home& home) {
+        WorkerSettings settings;
+        settings.worker = worker;
+        settings.workers = 2;
+        settings.home = &home;
+        return settings;
+    }
+
+    flow::Home home{flow::HashKey{SipKey{1, 2}}, 2};
+    Mailboxes mailboxes{2, 8};
+    WorkerHarness first{settings_of(0, home), 1024, &mailboxes};
+    WorkerHarness second{settings_of(1, home), 1024, &mailboxes};
+
+    static support::Frame syn_from(std::uint16_t port) {
+        wire::TcpSegment syn;
+        syn.source_port = port;
+        syn.destination_port = echo_port;
+        syn.flags = flag::syn;
+        return frame_of(syn);
+    }
+    [[nodiscard]] std::uint16_t home_of(std::uint16_t port) const {
+        return home(flow::FourTuple4{our_address, peer_address, echo_port, port});
+    }
+};
+
+TEST_F(TwoWorkers, SteeringRingFullIsCounted) {
+    std::uint64_t strangers = 0;
+    for (std::uint16_t port = 40000; port < 40064; ++port) {
+        strangers += home_of(port) == 1 ? 1U : 0U;
+        first.arrives(syn_from(port));
+    }
+    ASSERT_GT(strangers, 8U);
+    EXPECT_EQ(first.worker.core().counters[Counter::handed_over], 8U);
+    EXPECT_EQ(first.drops(wire::Drop::steer_ring_full), strangers - 8);
+    EXPECT_EQ(first.worker.host<wire::Ipv4Addr>().half_open(), 64 - strangers)
+        << "no worker answers for another";
+}
+
+} // namespace
+} // namespace millrace::stack::testing
