@@ -37,6 +37,8 @@ constexpr std::array drivers{
     DriverTraits{
         .driver = "net_memif",
         .title = "memif",
+        // A descriptor once part of a chain keeps saying that another follows.
+        .buffer_argument = "bsize",
     },
     DriverTraits{
         .driver = "net_null",
@@ -69,6 +71,7 @@ constexpr std::array drivers{
         // By rte_raw_cksum_mbuf(), which drops carries where it swaps bytes; the driver sums itself
         // where the peer did not agree to unfinished checksums, and nobody is told.
         .odd_pieces_break_checksums = true,
+        .prepare_for_segmentation_only = true,
     },
     DriverTraits{
         .driver = "net_virtio_user",

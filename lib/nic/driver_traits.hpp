@@ -16,6 +16,8 @@ struct DriverTraits {
     std::string_view interface_argument;
     /// The device argument that names the peer's socket, which must exist; "" for none.
     std::string_view socket_argument;
+    /// The device argument with the bytes of a buffer, which must hold a whole frame; "" for none.
+    std::string_view buffer_argument;
     int capability = -1; ///< Linux's number; -1: none needed.
     std::string_view capability_name;
     bool interface_is_the_kernels = false; ///< Its address and flags belong to the machine.

@@ -24,7 +24,7 @@ struct Sink {
     std::mutex mutex;
     std::atomic<std::uint32_t> shown{static_cast<std::uint32_t>(LogLevel::critical)};
     std::FILE* stream = nullptr;
-    bool capturing = false;
+    unsigned captures = 0; ///< Alive, one in another.
     std::vector<Line> captured;
 };
 
@@ -41,7 +41,7 @@ ssize_t take(void*, const char* bytes, std::size_t size) {
     Sink& s = sink();
     const std::scoped_lock lock{s.mutex};
     constexpr std::size_t lines_max = 64;
-    if (s.capturing && s.captured.size() < lines_max) {
+    if (s.captures > 0 && s.captured.size() < lines_max) {
         s.captured.push_back({level, std::string{bytes, size}});
     } else if (level <= s.shown.load(std::memory_order_relaxed)) {
         std::fwrite(bytes, 1, size, stderr);
@@ -93,23 +93,25 @@ void install_log_sink(LogLevel shown) {
 LogCapture::LogCapture() : level_before_{rte_log_get_global_level()} {
     Sink& s = sink();
     const std::scoped_lock lock{s.mutex};
-    MILLRACE_ASSERT(!s.capturing);
-    s.captured.clear();
-    s.capturing = s.stream != nullptr;
+    if (s.captures++ == 0) {
+        s.captured.clear();
+    }
     rte_log_set_global_level(std::max(level_before_, std::uint32_t{RTE_LOG_WARNING}));
 }
 
 LogCapture::~LogCapture() {
     Sink& s = sink();
     const std::scoped_lock lock{s.mutex};
-    s.capturing = false;
+    rte_log_set_global_level(level_before_);
+    if (--s.captures > 0) {
+        return;
+    }
     const std::uint32_t shown = s.shown.load(std::memory_order_relaxed);
     for (const Line& line : s.captured) {
         if (line.level <= shown) {
             std::fputs(line.text.c_str(), stderr);
         }
     }
-    rte_log_set_global_level(level_before_);
 }
 
 std::vector<std::string> LogCapture::lines() const {

@@ -12,6 +12,7 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -181,6 +182,12 @@ class Port::Opening {
                             "packets",
                             report().device, config().mtu, frame_bytes(), buffer_bytes())};
         }
+        if (const auto buffer = buffer_of_device(); buffer && *buffer < frame_bytes()) {
+            return Error{fmt::format(
+                "'{}' needs buffers for whole frames: {}={} or more for an MTU "
+                "of {}",
+                report().device, traits_->buffer_argument, frame_bytes(), config().mtu)};
+        }
         if (traits_->pool_in_one_piece &&
             !std::ranges::all_of(pools_, [](const PacketPool* p) { return p->in_one_piece(); })) {
             return Error{fmt::format("'{}' needs packet memory in one piece, and EAL found only "
@@ -188,6 +195,19 @@ class Port::Opening {
                                      report().device)};
         }
         return success();
+    }
+
+    /// What the device string says of the size of its buffers.
+    [[nodiscard]] std::optional<std::uint32_t> buffer_of_device() const {
+        const auto text = traits_->buffer_argument.empty()
+                              ? std::nullopt
+                              : device_argument(config().device, traits_->buffer_argument);
+        std::uint32_t bytes = 0;
+        if (!text ||
+            std::from_chars(text->data(), text->data() + text->size(), bytes).ec != std::errc{}) {
+            return std::nullopt;
+        }
+        return bytes;
     }
 
     Status configure() {

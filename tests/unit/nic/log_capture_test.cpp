@@ -53,6 +53,18 @@ TEST_F(LogCaptureUnit, BeginsEmptyEachTime) {
     EXPECT_THAT(capture.lines(), IsEmpty());
 }
 
+TEST_F(LogCaptureUnit, SeesInsideAnotherWhatThatOneHasSeen) {
+    const LogCapture outer;
+    log(RTE_LOG_ERR, "before\n");
+    {
+        const LogCapture inner;
+        log(RTE_LOG_ERR, "within\n");
+        EXPECT_THAT(inner.lines(), ElementsAre("before", "within"));
+    }
+    log(RTE_LOG_ERR, "after\n");
+    EXPECT_THAT(outer.lines(), ElementsAre("before", "within", "after"));
+}
+
 TEST_F(LogCaptureUnit, ShowsNothingBelowTheLevel) {
     testing::internal::CaptureStderr();
     log(RTE_LOG_ERR, "outside a capture\n");

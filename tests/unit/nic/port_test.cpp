@@ -240,6 +240,15 @@ TEST_F(PortUnit, SaysTheLargestMtu) {
                 AllOf(HasSubstr("MTU of 1600"), HasSubstr("1500")));
 }
 
+TEST_F(PortUnit, WantsWholeFramesInMemifsBuffers) {
+    const auto device = [](int bytes) {
+        return fmt::format("net_memif0,role=server,socket-abstract=no,socket={}bsize.sock,bsize={}",
+                           testing::TempDir(), bytes);
+    };
+    EXPECT_THAT(error_of(device(1'517)), HasSubstr("bsize=1518 or more"));
+    EXPECT_EQ(error_of(device(1'518)), "");
+}
+
 TEST_F(PortUnit, SaysThatBuffersAreTooSmallForTheMtu) {
     EXPECT_THAT(error_of(PortConfig{.device = "net_null0", .mtu = 9'000}),
                 AllOf(HasSubstr("MTU of 9000 needs 9018 bytes"), HasSubstr("2048")));

@@ -195,6 +195,18 @@ TEST_F(QueueUnit, AttachesTheStoresMemory) {
     EXPECT_EQ(pool().in_use(), 0U);
 }
 
+TEST_F(QueueUnit, RequestLeavesAnAttachedSegmentsOwnerKnown) {
+    const StoreMemory document{"text"};
+    const Packet reply = packet("r");
+    ASSERT_TRUE(queue().attach(reply, document.slice(0, 4)));
+    Packet attached = reply.next();
+    queue().retain(attached);
+    queue().release(reply);
+    attached.request({});
+    queue().release(attached);
+    EXPECT_EQ(queue().store_references(), 0U);
+}
+
 TEST_F(QueueUnit, AttachesAtMostWhatALengthOfSixteenBitsSays) {
     const std::string text(70'000, 'x');
     const StoreMemory document{text};

@@ -22,8 +22,8 @@ enum class LogLevel : std::uint32_t {
 void install_log_sink(LogLevel shown);
 
 /// Keeps what DPDK logs (warnings and worse) while it lives, so that an error can give the driver's
-/// own reason; standard error gets what it should have shown when the capture ends. One at a time;
-/// without a sink it stays empty.
+/// own reason; standard error gets what it should have shown when the capture ends. One inside
+/// another sees what the outer one has seen. Without a sink it stays empty.
 class LogCapture {
   public:
     LogCapture();
