@@ -205,6 +205,7 @@ void restart_after_idle(Tcb& tcb, Instant now, Context& context) {
         idle_ms -= rto_ms;
     }
     congestion.cwnd = std::max(congestion.cwnd, restart_window);
+    tcb.sent_ms = timestamp_clock(now) - idle_ms; // What has been paid for is not paid for again.
 }
 
 /// Whether cwnd is what bounds the flight: only then does an acknowledgement make it grow (RFC 5681

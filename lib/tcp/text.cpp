@@ -13,7 +13,8 @@ namespace {
 /// its payload takes, and for data in order a quarter more, so that what came out of order can
 /// never keep out the segment that it waits for.
 std::uint32_t memory_limit(const Context& context) {
-    return 2 * context.config.receive_buffer_bytes;
+    constexpr std::uint32_t window_max = 1U << 30; // RFC 7323 §2.3
+    return 2 * std::min(context.config.receive_buffer_bytes, window_max);
 }
 std::uint32_t memory_limit_in_order(const Context& context) {
     return memory_limit(context) + memory_limit(context) / 4;

@@ -67,7 +67,8 @@ bool send(Tcb& tcb, const Slice& slice, Context& context) {
     // A queue longer than half the sequence space could not be told from a shorter one.
     constexpr std::uint32_t longest = 1U << 31;
     const std::uint32_t charge = context.buffers.charge(slice);
-    if (tcb.fin_queued || !may_send(tcb.state) || slice.length > longest - tcb.queue.length ||
+    if (tcb.fin_queued || !may_send(tcb.state) || slice.length == 0 ||
+        slice.length > longest - tcb.queue.length ||
         (charge > 0 && send_space(tcb, context) == 0) ||
         !context.buffers.append(tcb.queue, slice)) {
         return false;

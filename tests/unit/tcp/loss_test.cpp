@@ -330,6 +330,20 @@ TEST_F(CongestionTest, D5_an_idle_connection_starts_slowly) {
     EXPECT_EQ(tcb.congestion.cwnd, 10'000U);
 }
 
+TEST_F(CongestionTest, D5_idle_time_is_counted_once) {
+    ends.window = 0;
+    established();
+    tcb.congestion.cwnd = 640'000;
+    now += 2s + 1ms;
+    user_sends(1000);
+    EXPECT_EQ(tcb.congestion.cwnd, 160'000U);
+    user_sends(1000);
+    EXPECT_EQ(tcb.congestion.cwnd, 160'000U);
+    now += 1s;
+    user_sends(1000);
+    EXPECT_EQ(tcb.congestion.cwnd, 80'000U);
+}
+
 TEST_F(CongestionTest, D5_data_in_flight_is_not_idle) {
     established();
     tcb.congestion.cwnd = 64'000;

@@ -120,6 +120,14 @@ TEST_F(SegmentationTest, D9_a_document_is_referred_to_not_copied) {
     EXPECT_EQ(send_space(tcb, context), config.send_buffer_bytes);
 }
 
+TEST_F(SegmentationTest, D9_nothing_is_not_queued) {
+    established();
+    const std::byte byte{};
+    EXPECT_FALSE(send(tcb, {&byte, 0, OwnerKind::nobody, 0}, context));
+    EXPECT_EQ(send_copy(tcb, {}, context), 0U);
+    EXPECT_SENT_NOTHING(user_sends(0));
+}
+
 // ------------------------------------------------------------------------------ memory of the
 // queue
 

@@ -103,8 +103,9 @@ void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Cont
 [[nodiscard]] std::uint32_t send_space(const Tcb& tcb, const Context& context);
 
 /// Queues a slice behind what is queued and takes over one reference to its owner; false (and the
-/// reference stays the caller's) when the connection takes no more data or a pool is dry. A slice
-/// that pins memory is taken whole while there is any `send_space`; one that pins none, always.
+/// reference stays the caller's) when it is empty, the connection takes no more, or a pool is dry.
+/// A slice that pins memory is taken whole while there is any `send_space`; one that pins none,
+/// always.
 [[nodiscard]] bool send(Tcb& tcb, const Slice& slice, Context& context);
 
 /// Queues a copy of `bytes`; says how many it took, which is fewer when space or chunks run out.
