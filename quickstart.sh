@@ -9,18 +9,18 @@ source "$root/drivers-cfg/packages.sh"
 
 readonly namespace=millrace-quickstart
 readonly lock_file=/run/lock/millrace-quickstart.lock
-readonly build=$root/build/quickstart
 readonly server4=198.18.0.2 server6=2001:db8::2
 readonly peer4=198.18.0.1/24 peer6=2001:db8::1/64
 readonly big_file=100mb.bin
 
 usage() {
   cat <<'TEXT'
-usage: ./quickstart.sh [--check] [--port PORT]
+usage: ./quickstart.sh [--check] [--port PORT] [--build DIRECTORY]
 
   --check       try everything that is printed, say what came of it, and exit (0: all went well)
   --port PORT   the loopback port on which this machine's own browser finds the site (8080, or the
                 next that is free)
+  --build DIR   take the programs from this build, and build nothing
 
 Without --check it stays until Ctrl-C. It leaves nothing behind but the packages and the build.
 TEXT
@@ -34,6 +34,7 @@ die() {
 }
 
 check=
+build=
 first_port=8080
 while (($# > 0)); do
   case "$1" in
@@ -41,6 +42,10 @@ while (($# > 0)); do
     --port)
       [[ "${2:-}" =~ ^[0-9]{1,5}$ ]] || { usage >&2; exit 2; }
       first_port=$2 && shift 2
+      ;;
+    --build)
+      [[ -x "${2:-}/apps/millraced" ]] || die "there is no apps/millraced in '${2:-}'"
+      build=$(cd "$2" && pwd -P) && shift 2
       ;;
     --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
@@ -109,6 +114,8 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
 build_server() {
+  if [[ -n "$build" ]]; then return; fi
+  build=$root/build/quickstart
   say "building millrace in ${build#"$PWD"/}"
   local log=$directory/build.log recorded=$build/.millrace-root
   # A build directory remembers its path: a clone that has moved needs a new one.
@@ -203,6 +210,7 @@ millrace is serving. To try, in another terminal on this machine, as root:
 
   ip netns exec $namespace curl http://$server4/
   ip netns exec $namespace curl -g 'http://[$server6]/'
+  ip netns exec $namespace curl --data hello http://$server4/echo
   ip netns exec $namespace ping -c 3 $server4
   ip netns exec $namespace ping -c 3 $server6
   ip netns exec $namespace curl -s http://$server4/$big_file | sha256sum     # cat: $big_file.sha256
@@ -254,6 +262,13 @@ echo_agrees() {
   [[ "$sum" == "$(sum_of_big_file)" ]]
 }
 
+post_agrees() {
+  local answer
+  answer=$(inside curl -sSf --max-time 20 --data "millrace" "http://$server4/echo")
+  echo "got '$answer'"
+  [[ "$answer" == "millrace" ]]
+}
+
 datagram_agrees() {
   local answer
   answer=$(echo "millrace $1" | inside timeout 20 socat -t 2 - "$1")
@@ -266,6 +281,7 @@ check_all() {
   local curl=(curl -sSf -g --max-time 20)
   try "a page over IPv4" page_agrees inside "${curl[@]}" "http://$server4/"
   try "a page over IPv6" page_agrees inside "${curl[@]}" "http://[$server6]/"
+  try "a body posted to /echo comes back" post_agrees
   try "ping over IPv4" inside ping -c 3 -i 0.2 -W 5 "$server4"
   try "ping over IPv6" inside ping -c 3 -i 0.2 -W 5 "$server6"
   try "the SHA-256 of a 100 MB file agrees, over IPv4" download_agrees "$server4"

@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 2
 # shellcheck source=drivers-cfg/packages.sh
 source "$root/drivers-cfg/packages.sh"
 
-all_stages=(scripts gcc sim bench nodpdk sanitize fuzz tsan net)
+all_stages=(scripts gcc sim bench nodpdk sanitize fuzz tsan net quickstart)
 
 usage() {
   cat <<TEXT
@@ -26,6 +26,7 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   fuzz       every fuzz target for ${MILLRACE_FUZZ_SECONDS:-20} s (MILLRACE_FUZZ_SECONDS), in that build
   tsan       what several threads touch, under the thread sanitizer (clang 14)
   net        real peers in network namespaces (root)
+  quickstart ./quickstart.sh --check, with g++'s build (root)
 
 Builds are kept in build/test-* and used again.
 TEXT
@@ -325,6 +326,30 @@ stage_net() {
   # shellcheck disable=SC2086 # three numbers
   tally $line
   [[ "$line" == *" 0 "* ]] || failures+=("real peers")
+}
+
+stage_quickstart() {
+  if ((EUID != 0)); then
+    say "quickstart: skipped, network namespaces need root"
+    tally 0 0 1
+    return
+  fi
+  gcc_build || return
+  say "quickstart.sh --check"
+  ./quickstart.sh --check --build build/test-gcc >"$scratch/quickstart.log" 2>&1 9>&- &
+  child=$!
+  wait "$child"
+  child=
+  local line
+  line=$(sed -n 's/^== \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2 0/p' "$scratch/quickstart.log")
+  if [[ -z "$line" || "$line" != *" 0 0" ]]; then tail -n 40 "$scratch/quickstart.log"; fi
+  if [[ -z "$line" ]]; then
+    fail "quickstart.sh did not come to its end" "./quickstart.sh --check --build build/test-gcc"
+    return
+  fi
+  # shellcheck disable=SC2086 # three numbers
+  tally $line
+  [[ "$line" == *" 0 0" ]] || failures+=("quickstart.sh --check")
 }
 
 if [[ -n "$install" ]] && ! install_packages build run check test; then

@@ -2,9 +2,8 @@
 
 import os
 import re
-import subprocess
 
-from harness import daemons, links, workplace
+from harness import commands, daemons, links, workplace
 from harness.cases import Case
 from harness.namespaces import Namespace
 
@@ -31,28 +30,34 @@ class Errors(Case):
         os.chmod(workplace.directory(), 0o755)
         line = 1 + next(n for n, content in enumerate(text.splitlines()) if line_with in content)
         for options in ([], ["--check"]) if check_option else ([],):
-            before = self._traces()
+            before = self._interfaces()
             command = [workplace.program("millraced"), "--config", path, *options]
             if as_user:
                 command = ["setpriv", f"--reuid={as_user}", f"--regid={as_user}",
                            "--clear-groups", *command]
-            done = self.namespace.run(command, check=False, timeout_s=30)
-            output = done.stdout + done.stderr
+            code, pid, output = self._run(command)
             with self.subTest(options=options, output=output):
-                self.assertEqual(done.returncode, 2)
+                self.assertEqual(code, 2)
                 self.assertIn(f"{path}:{line}:", output)
                 self.assertIn(key, output)
                 self.assertRegex(output, re.compile(remedy, re.IGNORECASE))
-                self.assertEqual(self._traces(), before)
+                self.assertEqual(self._interfaces(), before)
+                self.assertEqual(daemons.eal_leftovers(pid), [])
+                self.assertFalse(os.path.exists(daemons.socket_of(text)), "the management socket")
 
-    def _traces(self):
-        """What a daemon could leave behind: interfaces, the EAL's files, sockets."""
-        interfaces = self.namespace.run(["ip", "-o", "link"]).stdout
-        eal = sorted(os.listdir("/run/dpdk")) if os.path.isdir("/run/dpdk") else []
-        sockets = sorted(p.name for p in workplace.directory().glob("*.sock"))
-        pages = subprocess.run(["sh", "-c", "ls /dev/hugepages /mnt/huge 2>/dev/null"],
-                               capture_output=True, text=True).stdout
-        return interfaces, eal, sockets, pages
+    def _run(self, command):
+        """Exit code, process id and output; `ip netns exec` becomes the program it starts."""
+        log = workplace.file("wrong.log")
+        process = commands.start(self.namespace.command(command), log)
+        try:
+            return process.wait(timeout=30), process.pid, log.read_text(errors="replace")
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def _interfaces(self):
+        return self.namespace.run(["ip", "-o", "link"]).stdout
 
     def test_the_good_one_is_accepted_by_check(self):
         path = workplace.file("right.toml")

@@ -134,7 +134,7 @@ class PlainKernel(Case):
     """A peer that offers fewer options, or none."""
 
     def _transfer_with(self, **sysctl):
-        root = self.site(big=True)
+        root = self.site(big_bytes=cases.BIG_BYTES // 5)
         with self.serving(daemons.http(root), daemons.echo()) as (link, _):
             link.client.sysctl(**sysctl)
             for address in links.SERVERS:

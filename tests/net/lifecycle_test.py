@@ -13,7 +13,7 @@ class Drain(Case):
             daemon.drain(timeout_s=10)
 
     def test_a_transfer_in_progress_is_finished(self):
-        root = self.site(big=True)
+        root = self.site(big_bytes=BIG_BYTES)
         with self.serving(daemons.http(root)) as (link, daemon):
             with link.client.connect(links.SERVER4, 80, timeout_s=60) as connection:
                 connection.sendall(b"GET /big.bin HTTP/1.1\r\nHost: millrace\r\n"
@@ -43,13 +43,21 @@ class Inside(Case):
 
     def test_a_second_daemon_on_the_same_socket_is_refused(self):
         with self.serving(daemons.echo()) as (link, first):
-            second = daemons.Daemon(link, first.config_path.read_text())
-            with self.assertRaises(commands.CommandError):
-                with second:
-                    pass
-            self.assertEqual(second.wait(), 2)
+            text = first.config_path.read_text().replace("iface=mrtap0", "iface=mrtap1")
+            self._refused(link, text, "management.socket")
+            self._echoes(link)
             self.assertTrue(os.path.exists(first.socket))
-            # The first one never noticed.
-            with link.client.connect(links.SERVER4, daemons.ECHO_PORT) as connection:
-                connection.sendall(b"still here")
-                self.assertEqual(clients.receive_exactly(connection, 10), b"still here")
+
+    def _refused(self, link, text, key):
+        second = daemons.Daemon(link, text)
+        with self.assertRaises(commands.CommandError):
+            with second:
+                pass
+        self.assertEqual(second.wait(), 2)
+        self.assertIn(key, second.log())
+
+    def _echoes(self, link):
+        """The first daemon has not noticed."""
+        with link.client.connect(links.SERVER4, daemons.ECHO_PORT) as connection:
+            connection.sendall(b"still here")
+            self.assertEqual(clients.receive_exactly(connection, 10), b"still here")

@@ -29,7 +29,7 @@ class Load:
 
     def test_abandoned_connections_leave_nothing(self):
         """Clients that reset in the middle of a document."""
-        root = self.site(big=True)
+        root = self.site(big_bytes=cases.BIG_BYTES // 5)
         with self.serving(daemons.http(root), time_wait=self.TIME_WAIT) as (link, daemon):
             with daemon.leak_check():
                 for number in range(50):

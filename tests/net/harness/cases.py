@@ -47,13 +47,13 @@ class Case(unittest.TestCase):
                 if daemon.running():
                     daemon.drain()
 
-    def site(self, big=False):
-        """A document root with a page, and with big.bin if asked; its path. `big_sha256` is set."""
+    def site(self, big_bytes=0):
+        """A document root with a page and, if asked, big.bin; its path. `big_sha256` is set."""
         root = workplace.file("site")
         root.mkdir()
         (root / "index.html").write_bytes(PAGE)
-        if big:
-            self.big_sha256 = clients.make_file(root / "big.bin", BIG_BYTES, BIG_SEED)
+        if big_bytes:
+            self.big_sha256 = clients.make_file(root / "big.bin", big_bytes, BIG_SEED)
         self.addCleanup(_remove_tree, root)
         return root
 

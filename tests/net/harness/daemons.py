@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -66,7 +68,7 @@ class Daemon:
     def __init__(self, link, text):
         self._link = link
         self._text = text
-        self.socket = _socket_of(text)
+        self.socket = socket_of(text)
         self.config_path = workplace.file("millraced.toml")
         self._log_path = workplace.file("millraced.log")
         self._process = None
@@ -92,6 +94,8 @@ class Daemon:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+            for left in eal_leftovers(self.pid):
+                shutil.rmtree(left, ignore_errors=True)
         if error is not None:
             error.add_note(f"millraced's log:\n{self.log()[-6000:]}")
 
@@ -126,6 +130,8 @@ class Daemon:
             raise commands.CommandError(f"millraced drained with exit code {code}")
         if os.path.exists(self.socket):
             raise commands.CommandError(f"millraced left {self.socket} behind")
+        if left := eal_leftovers(self.pid):
+            raise commands.CommandError(f"millraced left {left} behind")
 
     def ctl(self, *arguments, check=True):
         """What millrace-ctl prints."""
@@ -171,7 +177,14 @@ class Daemon:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _socket_of(text):
+def eal_leftovers(pid):
+    """Files of DPDK's environment that a millraced with this process id has not removed."""
+    return [str(path) for folder in ("/run/dpdk", "/dev/hugepages")
+            for path in pathlib.Path(folder).glob(f"*millrace{pid}*")]
+
+
+def socket_of(text):
+    """Where the daemon with this configuration is asked."""
     for line in text.splitlines():
         if line.startswith("socket = "):
             return json.loads(line.partition("=")[2])
