@@ -1,5 +1,6 @@
 #include "http/response.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -15,7 +16,7 @@ std::size_t write_head(const HeadTemplate& head, const DateCache& date, Connecti
     const std::size_t without_extra = write_head(head, date, connection, out);
     std::memmove(out.data() + text_bytes + extra_fields.size(), out.data() + text_bytes,
                  without_extra - text_bytes);
-    std::memcpy(out.data() + text_bytes, extra_fields.data(), extra_fields.size());
+    std::ranges::copy(std::as_bytes(std::span{extra_fields}), out.data() + text_bytes);
     return without_extra + extra_fields.size();
 }
 

@@ -8,7 +8,9 @@
 #include "wire/ipv4.hpp"
 #include "wire/tcp.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,7 +45,7 @@ inline support::Frame frame_of(const wire::TcpSegment& segment, std::string_view
     wire::write_ipv4(ip, packet, length);
     wire::fill_ipv4_checksum(ip);
     const std::size_t header = wire::write_tcp(tcp, segment);
-    std::memcpy(tcp + header, payload.data(), payload.size());
+    std::ranges::copy(std::as_bytes(std::span{payload}), tcp + header);
     wire::header_at<wire::TcpHeader>(tcp).checksum =
         wire::finish(wire::pseudo_header_sum(peer_address, our_address, wire::ip_protocol::tcp,
                                              static_cast<std::uint16_t>(length)) +
