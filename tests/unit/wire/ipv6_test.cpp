@@ -133,9 +133,15 @@ TEST(ParseIpv6, TheWalkEndsAtAFragment) {
     const Ipv6Packet first = parsed(
         packet_with(ip_protocol::fragment, "3c 00 00 01 12 34 56 78 06 00 01 04 00 00 00 00"));
     EXPECT_TRUE(first.is_fragment() && first.more_fragments);
+    EXPECT_EQ(first.fragment_offset, 0);
     EXPECT_EQ(first.protocol, ip_protocol::destination_options);
     EXPECT_EQ(first.payload.size(), 8U);
     EXPECT_EQ(first.fragment_id, 0x12345678U);
+}
+
+TEST(ParseIpv6, ReservedBitsOfAFragmentAreIgnored) {
+    EXPECT_FALSE(
+        parsed(packet_with(ip_protocol::fragment, "06 ff 00 06 12 34 56 78")).is_fragment());
 }
 
 TEST(ParseIpv6, MalformedFragments) {

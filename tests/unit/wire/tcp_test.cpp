@@ -137,6 +137,10 @@ TEST(ParseTcp, FourSackBlocksAreTheMost) {
     const std::string block = "00 00 00 01 00 00 00 02";
     const std::string four = "01 01 05 22" + block + block + block + block;
     EXPECT_EQ(parsed(segment_with(four)).options.sack_count, 4);
+    TcpOptions options;
+    EXPECT_EQ(parse_tcp_options(hex("05 2a" + block + block + block + block + block), options),
+              Drop::tcp_bad_options)
+        << "more than a header can hold";
     EXPECT_EQ(drop_of_options("05 02"), Drop::tcp_bad_options);
     EXPECT_EQ(drop_of_options("05 09" + block), Drop::tcp_bad_options);
     EXPECT_EQ(drop_of_options("05 0b" + block + "00"), Drop::tcp_bad_options);
