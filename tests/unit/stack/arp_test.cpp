@@ -1,3 +1,5 @@
+// A1: ARP answered, learnt from, and our own IPv4 addresses claimed with it.
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

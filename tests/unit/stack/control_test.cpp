@@ -1,3 +1,5 @@
+// A1 and E5: what workers tell one another, and frames of noise.
+
 #include "stack/control.hpp"
 
 #include <gmock/gmock.h>

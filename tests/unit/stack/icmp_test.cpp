@@ -1,3 +1,5 @@
+// A3 and E5: echo, errors received, and errors sent within their rate.
+
 #include "wire/icmp.hpp"
 
 #include <gmock/gmock.h>

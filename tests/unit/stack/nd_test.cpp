@@ -1,3 +1,5 @@
+// A1: neighbour discovery, duplicate address detection, routers, and group membership.
+
 #include "wire/nd.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,5 @@
+// A1 and E6: the neighbour cache, its states and ageing, the packets that wait for it, its limits.
+
 #include "stack/neighbours.hpp"
 
 #include "base/time.hpp"

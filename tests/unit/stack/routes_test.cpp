@@ -1,3 +1,5 @@
+// A1, A2 and E5: where packets go, and from whom and for whom they may come.
+
 #include "stack/routes.hpp"
 
 #include "stack/admission.hpp"
