@@ -1,6 +1,7 @@
 #include "runtime/appliance.hpp"
 
 #include "appliance_state.hpp"
+#include "runtime/listening.hpp"
 
 #include <fmt/core.h>
 
@@ -64,7 +65,10 @@ ConnectionInfo info_of(const stack::Summary<Addr>& summary, const Config& config
     info.send_queue_bytes = summary.send_queue_bytes;
     info.worker = worker;
     for (const ListenConfig& listener : config.listeners) {
-        if (listener.protocol == Protocol::tcp && listener.port == summary.key.local_port) {
+        const bool hears =
+            listener.addresses.empty() ||
+            std::ranges::find(listener.addresses, info.local.address) != listener.addresses.end();
+        if (listener.protocol == Protocol::tcp && listener.port == info.local.port && hears) {
             info.service = name(listener.service);
         }
     }
@@ -145,6 +149,9 @@ void Appliance::register_counters(CounterRegistry& registry) const {
 
 std::optional<std::uint64_t> Appliance::visit(std::uint64_t cursor, std::size_t slots_max,
                                               const Visitor& visitor) {
+    if (cursor == 0 && !state_->draining) {
+        std::ranges::for_each(listening(state_->config), visitor);
+    }
     const WalkPosition position{cursor};
     const std::size_t workers = state_->config.workers.count;
     if (position.pipeline() >= state_->ports.size() * workers) {
@@ -168,6 +175,7 @@ std::optional<std::uint64_t> Appliance::visit(std::uint64_t cursor, std::size_t 
 }
 
 void Appliance::stop_listening() {
+    state_->draining = true;
     for (const auto& worker : state_->workers) {
         worker->pipelines.order(Pipelines::Order::drain);
     }

@@ -61,6 +61,7 @@ struct Appliance::State {
     std::vector<std::unique_ptr<PortSet>> ports;
     std::vector<std::unique_ptr<WorkerSet>> workers;
     std::string banner;
+    bool draining = false; ///< Nobody listens any more.
 
     std::optional<ConfigError> start_eal();
     std::optional<ConfigError> load_contents();

@@ -185,7 +185,7 @@ void add_http_keys(Section<ListenConfig>& section) {
         .for_service("http");
     section
         .duration<seconds>("body_timeout_s", &ListenConfig::body_timeout, {1, 3'600}, "s",
-                           "From there to the end of its body.")
+                           "Between two pieces of its body.")
         .for_service("http");
     section
         .duration<seconds>("idle_timeout_s", &ListenConfig::idle_timeout, {1, 86'400}, "s",

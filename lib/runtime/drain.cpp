@@ -32,10 +32,10 @@ struct Drain::State : std::enable_shared_from_this<State> {
 
     void begin() {
         phase = Phase::draining;
-        subject.stop_listening();
         spdlog::info("draining: {} connections to finish, at most {} s; ask again to end at once",
                      subject.connections(),
                      std::chrono::duration_cast<std::chrono::seconds>(timeout).count());
+        subject.stop_listening();
         deadline = std::chrono::steady_clock::now() + timeout;
         look();
     }

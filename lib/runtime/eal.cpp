@@ -114,9 +114,11 @@ class QuietStandardOutput {
 
 /// Runs rte_eal_init(); "" or why it failed.
 std::string initialise(const std::vector<std::string>& command_line) {
-    // EAL permutes and keeps pointers into its arguments, so they live as long as the process.
-    auto* const copies = new std::vector<std::string>{command_line};
-    auto* const pointers = new std::vector<char*>;
+    // EAL permutes its arguments and keeps pointers into them, so they live as long as the process.
+    static auto* const copies = new std::vector<std::string>;
+    static auto* const pointers = new std::vector<char*>;
+    *copies = command_line;
+    pointers->clear();
     for (std::string& argument : *copies) {
         pointers->push_back(argument.data());
     }

@@ -39,9 +39,7 @@ std::span<const CounterInfo> loop_counter_infos() {
 }
 
 void LoopMeter::close_window() {
-    const std::uint64_t share = window_busy_ns_ * 1000 / window_ns_;
-    // Unsigned: adding the difference sets it, whichever of the two is larger.
-    counters_.add(LoopCounter::busy_permille, share - counters_[LoopCounter::busy_permille]);
+    counters_.set(LoopCounter::busy_permille, window_busy_ns_ * 1000 / window_ns_);
     window_ns_ = 0;
     window_busy_ns_ = 0;
 }

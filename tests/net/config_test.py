@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 
 from harness import commands, daemons, links, workplace
 from harness.cases import Case
@@ -15,12 +16,12 @@ class Errors(Case):
         self.namespace = self.enterContext(Namespace("config"))
         self.root = self.site()
 
-    def configuration(self, **changes):
-        """A good configuration as lines, `changes` replacing or adding keys of the port."""
+    def configuration(self, device="net_null0", management=None):
+        """The text of a good configuration."""
         link = links.Tap()
-        link.device = changes.pop("device", "net_null0")
-        text = daemons.configuration(link, [daemons.http(self.root), daemons.echo()])
-        return text
+        link.device = device
+        return daemons.configuration(link, [daemons.http(self.root), daemons.echo()],
+                                     management=management)
 
     def refused(self, text, line_with, key, remedy, check_option=True, as_user=None):
         """Starts the daemon with `text`: exit code 2, and a message that names the file, the line in
@@ -112,9 +113,16 @@ class Errors(Case):
         self.refused(text, "0000:7f:1f.7", "device", ".", check_option=False)
 
     def test_no_permission_to_make_the_port(self):
-        text = self.configuration(device="net_tap0,iface=mrtap0")
-        self.refused(text, "net_tap0", "device", "root|permission|CAP_NET_ADMIN",
-                     check_option=False, as_user=_NOBODY)
+        with tempfile.TemporaryDirectory() as directory:
+            os.chown(directory, _NOBODY, _NOBODY)
+            text = self.configuration(device="net_tap0,iface=mrtap0",
+                                      management={"socket": f"{directory}/daemon.sock"})
+            self.refused(text, "net_tap0", "device", "root|permission|CAP_NET_ADMIN",
+                         check_option=False, as_user=_NOBODY)
+
+    def test_no_permission_to_open_the_management_socket(self):
+        self.refused(self.configuration(), "daemon.sock", "management.socket",
+                     "choose a path that this user may write", check_option=False, as_user=_NOBODY)
 
     def test_configuration_file_that_is_not_there(self):
         done = self.namespace.run([workplace.program("millraced"), "--config", "/nonexistent.toml"],

@@ -40,6 +40,10 @@ class Inside(Case):
             wanted = re.compile(rf"^ESTAB\s+0\s+0\s+{re.escape(links.SERVER4)}:7\s+"
                                 rf"{re.escape(links.PEER4)}:{port}\b")
             self.assertEqual(sum(bool(wanted.match(line)) for line in lines), 1, output)
+            for any_address in ("0.0.0.0", "[::]"):
+                listening = re.compile(rf"^LISTEN\s+0\s+0\s+{re.escape(any_address)}:7\s+"
+                                       rf"{re.escape(any_address)}:\*")
+                self.assertEqual(sum(bool(listening.match(line)) for line in lines), 1, output)
 
     def test_a_second_daemon_on_the_same_socket_is_refused(self):
         with self.serving(daemons.echo()) as (link, first):
