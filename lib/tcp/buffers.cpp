@@ -15,9 +15,14 @@ Buffers::Buffers(const Limits& limits, std::pmr::memory_resource& memory)
     : limits_{limits}, nodes_{limits.nodes, memory}, chunks_{limits.chunks, memory} {}
 
 std::uint32_t Buffers::make_node(const Slice& slice, wire::SeqNum seq) {
+    const bool is_packet = slice.owner == OwnerKind::packet;
+    if (is_packet && packets_are_scarce()) [[unlikely]] {
+        return none;
+    }
     const std::uint32_t index = nodes_.allocate();
     if (index != none) [[likely]] {
         nodes_[index] = Node{slice, none, seq};
+        packets_held_ += is_packet ? 1U : 0U;
     }
     return index;
 }
@@ -111,6 +116,8 @@ void Buffers::drop_node(std::uint32_t index) {
     Node& node = nodes_[index];
     switch (node.slice.owner) {
     case OwnerKind::packet:
+        --packets_held_;
+        [[fallthrough]];
     case OwnerKind::store:
         node.next = released_;
         released_ = index;

@@ -28,9 +28,11 @@ std::uint32_t memory_left(const Tcb& tcb, const Context& context, std::uint32_t 
     return limit - std::min(limit, charged);
 }
 
-/// True for a slice that pins far more memory than it has bytes: it is better copied.
+/// True for a slice that is better copied: it pins far more memory than it has bytes, or a packet
+/// when those are scarce.
 bool is_wasteful(const Buffers& buffers, const Slice& text) {
-    return text.owner == OwnerKind::packet && text.length < buffers.charge(text) / 2;
+    return text.owner == OwnerKind::packet &&
+           (text.length < buffers.charge(text) / 2 || buffers.packets_are_scarce());
 }
 
 /// Appends text to what is unread, within the budget; says how many of its bytes, from the front.
@@ -132,7 +134,8 @@ void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Inst
         arrival.references += taken;
         context.counters.add(Counter::out_of_order_segments, taken > 0 ? 1 : 0);
         if (taken == 0) {
-            const bool room = receive_budget(tcb, context) >= context.buffers.charge(text);
+            const bool room = receive_budget(tcb, context) >= context.buffers.charge(text) &&
+                              !context.buffers.packets_are_scarce();
             arrival.drop = room ? Drop::tcp_old_duplicate : Drop::tcp_out_of_order_budget;
         }
     }

@@ -17,6 +17,7 @@ void expect_nothing_is_left(WorkerHarness& harness) {
     static_cast<void>(harness.sent());
     EXPECT_EQ(harness.nic.packets_in_use(), 0U);
     EXPECT_EQ(harness.worker.core().buffers.nodes().in_use(), 0U);
+    EXPECT_EQ(harness.worker.core().buffers.packets_held(), 0U);
     EXPECT_EQ(harness.worker.core().buffers.chunks().in_use(), 0U);
     EXPECT_EQ(harness.connections(), 0U);
 }
@@ -192,6 +193,35 @@ TEST(Worker, E6_ChunkPoolDry) {
         }
     }
     EXPECT_EQ(echoed, std::string(20 * piece.size(), 'x'));
+    expect_nothing_is_left(harness);
+}
+
+/// E3: peers that leave a gap for ever have all that follows it kept, up to their windows. However
+/// many they are, the port keeps packets to receive with.
+TEST(Worker, E3_E6_PacketsKeptForManyPeersLeaveTheOthersSome) {
+    WorkerSettings settings;
+    settings.buffers.packets = 256;
+    WorkerHarness harness{settings, 512};
+    PeerConnection other{harness, 40000};
+    other.open();
+    const std::string piece(1400, 'x');
+    for (std::uint16_t port = 41000; port < 41010; ++port) {
+        PeerConnection hostile{harness, port};
+        hostile.open();
+        hostile.seq += 1; // Never sent.
+        for (int i = 0; i < 40; ++i) {
+            hostile.send(flag::ack, piece);
+            hostile.send(flag::ack, piece.substr(0, 700));
+        }
+        hostile.receive();
+    }
+    EXPECT_EQ(harness.worker.core().buffers.packets_held(), 256U);
+    EXPECT_GT(harness.drops(wire::Drop::tcp_out_of_order_budget), 0U);
+    // What has to be kept now is copied.
+    for (int i = 0; i < 100; ++i) {
+        other.send(flag::ack | flag::psh, piece);
+        ASSERT_EQ(other.receive(), piece);
+    }
     expect_nothing_is_left(harness);
 }
 

@@ -174,5 +174,22 @@ TEST_F(BuffersTest, D1_owners_are_told_once) {
     EXPECT_EQ(packets.references(), 1U);
 }
 
+TEST_F(BuffersTest, E6_packets_held_are_limited_and_come_back) {
+    Buffers few{Buffers::Limits{.nodes = 16, .chunks = 2, .packets = 2}};
+    Rope held;
+    ASSERT_TRUE(few.append(held, packets.make(1, 0, 10)));
+    EXPECT_FALSE(few.packets_are_scarce());
+    ASSERT_TRUE(few.append(held, packets.make(1, 10, 10)));
+    EXPECT_TRUE(few.packets_are_scarce());
+    const Slice third = packets.make(1, 20, 10);
+    EXPECT_FALSE(few.append(held, third));
+    EXPECT_EQ(few.append_copy(held, third.bytes(), charge), 10U) << "others are not concerned";
+    few.drop_front(held, 10);
+    EXPECT_TRUE(few.append(held, third));
+    few.clear(held);
+    EXPECT_EQ(few.packets_held(), 0U);
+    packets.collect(few);
+}
+
 } // namespace
 } // namespace millrace::tcp

@@ -48,7 +48,7 @@ struct Core {
     using Packet = typename N::Packet;
 
     Core(N& port, const WorkerSettings& wanted, Instant now)
-        : nic{port}, settings{wanted}, wheel{now}, buffers{settings.buffers, *settings.memory},
+        : nic{port}, settings{wanted}, wheel{now}, buffers{buffers_of(settings), *settings.memory},
           reassemblies{settings.reassemblies_max, *settings.memory},
           sequences{settings.sequence_key}, transmitter{nic, counters, drops} {}
 
@@ -69,6 +69,14 @@ struct Core {
     Listeners<S...> listeners;
     tcp::Context context{settings.tcp, buffers, reassemblies, tcp_counters, output};
     bool draining = false;
+
+    /// The packets of one queue may all end at one worker, or at each of them: together they may
+    /// hold no more than one worker could.
+    static tcp::Buffers::Limits buffers_of(const WorkerSettings& settings) {
+        tcp::Buffers::Limits limits = settings.buffers;
+        limits.packets /= settings.workers;
+        return limits;
+    }
 
     void drop(Packet packet, wire::Drop reason) {
         drops.add(reason);

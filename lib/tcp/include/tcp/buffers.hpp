@@ -58,6 +58,9 @@ class Buffers {
     struct Limits {
         std::uint32_t nodes = 65536;
         std::uint32_t chunks = 16384;
+        /// Slices of packets in all queues. A port that has no packet left is deaf to everybody, so
+        /// queues may hold at most a good part of what it has.
+        std::uint32_t packets = 8192;
         /// Bytes that one slice of a packet pins, whatever its length.
         std::uint32_t packet_bytes = 2304;
     };
@@ -65,8 +68,8 @@ class Buffers {
     explicit Buffers(const Limits& limits,
                      std::pmr::memory_resource& memory = *std::pmr::get_default_resource());
 
-    /// Appends a slice and takes over one reference to its owner; false when no node is left (the
-    /// reference stays the caller's).
+    /// Appends a slice and takes over one reference to its owner; false when `make_node` cannot
+    /// (the reference stays the caller's).
     [[nodiscard]] bool append(Rope& rope, const Slice& slice);
 
     /// Copies bytes to the end of the rope, into chunks; says how many bytes it could take. Adds
@@ -134,7 +137,12 @@ class Buffers {
 
     [[nodiscard]] bool has_released() const { return released_ != Pool<Node>::none; }
 
-    /// One node, with the caller's reference to the slice's owner; `none` when the pool is dry.
+    /// True while queues hold as many packets as they may: what must be kept has to be copied.
+    [[nodiscard]] bool packets_are_scarce() const { return packets_held_ >= limits_.packets; }
+    [[nodiscard]] std::uint32_t packets_held() const { return packets_held_; }
+
+    /// One node, with the caller's reference to the slice's owner; `none` when the pool is dry, or
+    /// packets are scarce and it is one of them.
     [[nodiscard]] std::uint32_t make_node(const Slice& slice, wire::SeqNum seq);
 
     /// Gives a node back and drops its reference.
@@ -159,6 +167,7 @@ class Buffers {
     Pool<Node> nodes_;
     Pool<Chunk> chunks_;
     std::uint32_t released_ = Pool<Node>::none; ///< Nodes whose owners wait to be told.
+    std::uint32_t packets_held_ = 0;            ///< Slices of packets in queues.
 };
 
 } // namespace millrace::tcp
