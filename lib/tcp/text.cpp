@@ -82,6 +82,7 @@ void receive_fin(Tcb& tcb, std::uint8_t& events) {
     tcb.rcv.nxt += 1;
     tcb.rcv.edge = later(tcb.rcv.edge, tcb.rcv.nxt);
     tcb.state = after_fin_received(tcb.state);
+    tcb.fin_received = true;
     tcb.ack_now = true;
     events |= event::end_of_stream;
 }

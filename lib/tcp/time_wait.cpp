@@ -67,6 +67,7 @@ TimeWait time_wait_of(const Tcb& tcb, ReusePolicy policy) {
     entry.ts_recent = tcb.ts_recent;
     entry.ts_offset = tcb.ts_offset;
     entry.timestamps = tcb.timestamps;
+    entry.fin_received = tcb.fin_received;
     entry.window = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(tcb.rcv_wnd() >> tcb.rcv_scale, UINT16_MAX));
     entry.policy = policy;
@@ -86,9 +87,12 @@ TimeWaitResult segment_arrives(TimeWait& entry, const TcpSegment& segment, Insta
         emit_limited(entry, now, context);
         return {TimeWaitVerdict::stay, Drop::tcp_time_wait_syn_refused};
     }
-    const bool repeated_fin =
-        segment.has(flag::fin) && segment.seq + segment.sequence_length() == entry.rcv_nxt;
-    if (repeated_fin && !is_old_by_timestamp(entry, segment)) {
+    const SeqNum after_fin = entry.rcv_nxt + (entry.fin_received ? 0U : 1U);
+    const bool is_fin =
+        segment.has(flag::fin) && segment.seq + segment.sequence_length() == after_fin;
+    if (is_fin && !is_old_by_timestamp(entry, segment)) {
+        entry.rcv_nxt = after_fin;
+        entry.fin_received = true;
         if (entry.timestamps && segment.options.has_timestamps) {
             entry.ts_recent = segment.options.ts_val;
         }

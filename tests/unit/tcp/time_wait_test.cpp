@@ -64,6 +64,23 @@ TEST_F(TimeWaitTest, C1_with_timestamps) {
               Verdict::stay);
 }
 
+TEST_F(TimeWaitTest, C1_the_fin_that_fin_wait_2_did_not_wait_for) {
+    established();
+    user_closes();
+    arrive({.ack = 2});
+    fire();
+    ASSERT_EQ(tcb.state, State::time_wait);
+    entry = time_wait_of(tcb, ReusePolicy::timestamps);
+    // Nothing but that FIN is one.
+    EXPECT_EQ(arrive_late({.seq = 0, .ack = 2, .flags = FA}).verdict, Verdict::stay);
+    EXPECT_EQ(arrive_late({.seq = 2, .ack = 2, .flags = FA}).verdict, Verdict::stay);
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(arrive_late({.seq = 1, .ack = 2, .flags = FA}).verdict, Verdict::restart);
+        EXPECT_SENT(sent, {.seq = 2, .ack = 2});
+    }
+    EXPECT_EQ(arrive_late({.seq = 2, .ack = 2, .flags = FA}).verdict, Verdict::stay);
+}
+
 TEST_F(TimeWaitTest, C3_a_reset_is_ignored) {
     enter();
     for (const std::uint32_t seq : {1U, 2U, 3U}) {

@@ -59,6 +59,7 @@ struct Tcb {
     bool persisting : 1 = false;   ///< The timer probes a closed window.
     bool cwnd_limited : 1 = false; ///< What was sent last had filled cwnd, or nearly.
     bool passive : 1 = false;      ///< Opened by a listener.
+    bool fin_received : 1 = false; ///< The peer's FIN has come; TIME-WAIT may begin without.
 
     std::uint16_t snd_mss = 536; ///< Payload and options that one segment may carry to the peer.
     std::uint16_t rcv_mss = 536; ///< Largest payload seen from the peer; two of these want an ACK.

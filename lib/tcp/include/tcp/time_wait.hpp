@@ -22,7 +22,8 @@ struct TimeWait {
     std::uint32_t ts_offset = 0;
     std::uint32_t answered_ms = 0; ///< When an old segment was last answered; 0: never.
     std::uint16_t window = 0;      ///< As it stands in the header.
-    bool timestamps = false;
+    bool timestamps : 1 = false;
+    bool fin_received : 1 = false; ///< False after a FIN-WAIT-2 that nobody waited for any more.
     ReusePolicy policy = ReusePolicy::timestamps;
 };
 
@@ -31,7 +32,7 @@ static_assert(sizeof(TimeWait) == 24, "with four-tuple and queue links, one cach
 /// What is to become of a TIME-WAIT entry.
 enum class TimeWaitVerdict : std::uint8_t {
     stay,
-    restart, ///< A repeated FIN was answered: the wait begins anew.
+    restart, ///< A FIN was answered, as a rule a repeated one: the wait begins anew.
     reopen,  ///< A SYN may open the connection anew: treat it as a listener's, with an ISS beyond
              ///< `reopen_iss`.
 };
