@@ -65,6 +65,51 @@ TEST(Worker, CountsAWrongChecksum) {
     EXPECT_EQ(harness.drops(wire::Drop::tcp_bad_checksum), 1U);
 }
 
+/// RFC 1122 §3.3.6: else one frame of a stranger's would have every host of the link answer.
+TEST(Worker, E5_NothingAnswersAPacketForUsInAFrameForAll) {
+    WorkerHarness harness;
+    wire::TcpSegment syn;
+    syn.source_port = 40000;
+    syn.destination_port = echo_port;
+    syn.flags = flag::syn;
+    support::Frame frame = frame_of(syn);
+    wire::header_at<wire::EthernetHeader>(frame.data()).destination = wire::MacAddr::broadcast;
+    harness.arrives(frame);
+    EXPECT_TRUE(harness.sent().empty());
+    EXPECT_EQ(harness.drops(wire::Drop::frame_not_for_us), 1U);
+}
+
+TEST(Worker, A2_A4_UdpEchoGoesBackWithHopsOfItsOwn) {
+    WorkerHarness harness;
+    harness.worker.serve_udp({.port = echo_port});
+    support::Frame frame = frame_of({}, "payload");
+    std::byte* const ip = frame.data() + wire::ethernet_header_bytes;
+    std::byte* const udp = ip + wire::ipv4_header_bytes_min;
+    const auto length = static_cast<std::size_t>(frame.data() + frame.size() - udp);
+    wire::Ipv4Packet packet;
+    packet.source = peer_address;
+    packet.destination = our_address;
+    packet.protocol = wire::ip_protocol::udp;
+    packet.ttl = 1;
+    wire::write_ipv4(ip, packet, length);
+    wire::fill_ipv4_checksum(ip);
+    wire::write_udp(udp, {.source_port = 4000, .destination_port = echo_port},
+                    length - wire::udp_header_bytes);
+    harness.arrives(frame);
+    support::Frame echoed;
+    ASSERT_TRUE(harness.nic.take_sent(echoed));
+    wire::EthernetFrame ethernet;
+    wire::Ipv4Packet answer;
+    wire::UdpDatagram datagram;
+    ASSERT_EQ(wire::parse_ethernet(echoed, ethernet), wire::Drop::none);
+    ASSERT_EQ(wire::parse_ipv4(ethernet.payload, answer), wire::Drop::none);
+    ASSERT_EQ(wire::parse_udp(answer.payload, datagram), wire::Drop::none);
+    EXPECT_EQ(answer.destination, peer_address);
+    EXPECT_EQ(datagram.destination_port, 4000);
+    EXPECT_EQ(answer.ttl, 64);
+    EXPECT_TRUE(wire::ipv4_header_is_intact(answer.header));
+}
+
 TEST(Worker, E6_ConnectionPoolDry) {
     WorkerSettings settings;
     settings.connections_max = 2;
@@ -120,6 +165,34 @@ TEST(Worker, B8_SynQueueOfAListenerFull) {
     }
     EXPECT_EQ(harness.sent().size(), 1U);
     EXPECT_EQ(harness.drops(wire::Drop::tcp_syn_queue_full), 2U);
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, B8_C2_AReopenedConnectionTakesAPlaceInTheSynQueue) {
+    WorkerHarness harness;
+    harness.worker.core().listeners[0].options.half_open_max = 1;
+    std::vector<PeerConnection> peers{{harness, 40000}, {harness, 40001}};
+    for (PeerConnection& peer : peers) {
+        peer.open();
+    }
+    harness.worker.drain(harness.now); // The server closes first.
+    harness.worker.core().draining = false;
+    harness.poll();
+    for (const Sent& fin : harness.sent()) {
+        PeerConnection& peer = peers[fin.segment.destination_port - 40000U];
+        peer.ack = fin.segment.seq + fin.segment.sequence_length();
+    }
+    for (PeerConnection& peer : peers) {
+        peer.send(flag::ack | flag::fin);
+    }
+    ASSERT_EQ(harness.worker.host<wire::Ipv4Addr>().time_wait(), 2U);
+    for (PeerConnection& peer : peers) {
+        peer.seq += 1;
+        peer.send(flag::syn);
+    }
+    EXPECT_EQ(harness.worker.host<wire::Ipv4Addr>().half_open(), 1U);
+    EXPECT_EQ(harness.worker.host<wire::Ipv4Addr>().time_wait(), 1U);
+    EXPECT_EQ(harness.drops(wire::Drop::tcp_syn_queue_full), 1U);
     expect_nothing_is_left(harness);
 }
 
@@ -236,6 +309,23 @@ TEST(Worker, E6_TransmitRingFull) {
     harness.poll();
     EXPECT_EQ(peer.receive(), "later") << "what the port had no room for waits";
     expect_nothing_is_left(harness);
+}
+
+TEST(Worker, E6_NoOtherWorkerCrowdsOutTheRest) {
+    Mailboxes mailboxes{4, 64};
+    WorkerSettings settings;
+    settings.workers = 4;
+    settings.worker = 3;
+    WorkerHarness harness{settings, 1024, &mailboxes};
+    const Message news{Learnt{LearntNeighbour<wire::Ipv4Addr>{
+        .address = peer_address, .mac = peer_mac, .evidence = Evidence::unsolicited}}};
+    ASSERT_TRUE(mailboxes.ring(2, 3).push(news));
+    for (int i = 0; i < 4; ++i) {
+        while (mailboxes.ring(0, 3).push(news) && mailboxes.ring(1, 3).push(news)) {
+        }
+        harness.poll();
+    }
+    EXPECT_TRUE(mailboxes.ring(2, 3).empty());
 }
 
 /// Two workers on one port's queues: what arrives at the wrong one reaches its home.

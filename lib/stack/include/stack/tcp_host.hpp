@@ -129,6 +129,7 @@ class TcpHost {
     [[nodiscard]] std::optional<Summary<Addr>> summary_of(Reference reference) const;
 
     // From one size of connection to the next
+    [[nodiscard]] bool has_room_in_queue(std::uint16_t listener) const;
     [[nodiscard]] std::uint32_t make_half_open(Segment& in, std::uint16_t listener);
     void remove_half_open(std::uint32_t slot, std::uint64_t hash);
     void establish(Segment& in, Instant now);

@@ -125,8 +125,7 @@ void TcpHost<Addr, C>::arrives_at_listener(Segment& in, std::uint16_t listener, 
         finish(in, wire::Drop::ip_not_our_address);
         return;
     }
-    auto& queue = core_.listeners[listener];
-    if (queue.half_open >= queue.options.half_open_max) {
+    if (!has_room_in_queue(listener)) {
         finish(in, wire::Drop::tcp_syn_queue_full);
         return;
     }
@@ -137,7 +136,7 @@ void TcpHost<Addr, C>::arrives_at_listener(Segment& in, std::uint16_t listener, 
     }
     if (!table_.insert(in.hash, Reference{Reference::Kind::half_open, slot}.bits)) {
         half_open_.release(slot);
-        --queue.half_open;
+        --core_.listeners[listener].half_open;
         finish(in, wire::Drop::tcp_connection_pool_dry);
         return;
     }
@@ -191,6 +190,10 @@ void TcpHost<Addr, C>::arrives_at_time_wait(Segment& in, Instant now) {
     const std::uint16_t listener = core_.listeners.find(in.key.local, in.key.local_port);
     if (listener == core_.listeners.none || core_.draining) {
         finish(in, wire::Drop::tcp_no_listener);
+        return;
+    }
+    if (!has_room_in_queue(listener)) {
+        finish(in, wire::Drop::tcp_syn_queue_full);
         return;
     }
     const std::uint32_t half_slot = make_half_open(in, listener);

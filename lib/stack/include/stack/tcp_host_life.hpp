@@ -6,6 +6,12 @@
 namespace millrace::stack {
 
 template <class Addr, class C>
+bool TcpHost<Addr, C>::has_room_in_queue(std::uint16_t listener) const {
+    const auto& queue = core_.listeners[listener];
+    return queue.half_open < queue.options.half_open_max;
+}
+
+template <class Addr, class C>
 std::uint32_t TcpHost<Addr, C>::make_half_open(Segment& in, std::uint16_t listener) {
     const std::uint32_t slot = half_open_.allocate();
     if (slot != none) {

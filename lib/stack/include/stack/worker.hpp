@@ -149,6 +149,7 @@ class Worker {
     Host4 tcp4_;
     Host6 tcp6_;
     Mailboxes* mailboxes_;
+    std::uint32_t next_mailbox_ = 0; ///< Which of them is read first.
     Gauges gauges_;
     std::vector<UdpService> udp_services_;
 };
@@ -267,6 +268,9 @@ void Worker<N, S...>::parse_ipv4(Packet packet, const wire::EthernetFrame& frame
     if (drop == wire::Drop::none) {
         drop = admit(core_.settings.interface, ip);
     }
+    if (drop == wire::Drop::none) {
+        drop = check_cast(core_.settings.interface, frame.destination, ip);
+    }
     if (drop != wire::Drop::none) [[unlikely]] {
         core_.drop(packet, drop);
         return;
@@ -289,6 +293,9 @@ void Worker<N, S...>::parse_ipv6(Packet packet, const wire::EthernetFrame& frame
     }
     if (drop == wire::Drop::none) {
         drop = admit(core_.settings.interface, ip);
+    }
+    if (drop == wire::Drop::none) {
+        drop = check_cast(core_.settings.interface, frame.destination, ip);
     }
     if (drop != wire::Drop::none) [[unlikely]] {
         core_.drop(packet, drop);
@@ -417,11 +424,13 @@ void Worker<N, S...>::parse_udp(Packet packet, const IpPacket& ip, Instant now) 
     echo_udp(packet, ip, datagram);
 }
 
-/// Turns the packet round where it stands: exchanging addresses and ports changes no checksum.
+/// Turns the packet round where it stands. Exchanging addresses and ports changes no checksum; the
+/// way back is as long as any, whatever is left of the hops that the request had.
 template <Nic N, Service... S>
 template <class IpPacket>
 void Worker<N, S...>::echo_udp(Packet packet, const IpPacket& ip,
                                const wire::UdpDatagram& datagram) {
+    constexpr std::uint8_t hop_limit = 64;
     std::byte* const frame = packet.bytes().data();
     const auto at = [&](const std::byte* part) { return frame + (part - frame); };
     auto& ethernet = wire::header_at<wire::EthernetHeader>(frame);
@@ -432,9 +441,16 @@ void Worker<N, S...>::echo_udp(Packet packet, const IpPacket& ip,
     if constexpr (std::is_same_v<IpPacket, wire::Ipv4Packet>) {
         auto& header = wire::header_at<wire::Ipv4Header>(at(ip.header.data()));
         std::swap(header.source, header.destination);
+        const auto word = [&] {
+            return static_cast<std::uint16_t>(header.ttl << 8 | header.protocol);
+        };
+        const std::uint16_t before = word();
+        header.ttl = hop_limit;
+        header.checksum = wire::update_checksum(header.checksum, before, word());
     } else {
         auto& header = wire::header_at<wire::Ipv6Header>(at(ip.headers.data()));
         std::swap(header.source, header.destination);
+        header.hop_limit = hop_limit;
     }
     packet.request({});
     core_.counters.add(Counter::udp_datagrams_sent);
@@ -511,7 +527,10 @@ std::size_t Worker<N, S...>::receive_messages(Instant now) {
     }
     std::size_t total = 0;
     std::array<Message, burst_max / 2> messages;
-    for (std::uint32_t from = 0; from < core_.settings.workers && total < burst_max; ++from) {
+    const std::uint32_t workers = core_.settings.workers;
+    const std::uint32_t first = next_mailbox_++ % workers; // Else the last might starve.
+    for (std::uint32_t i = 0; i < workers && total < burst_max; ++i) {
+        const std::uint32_t from = (first + i) % workers;
         if (from == core_.settings.worker) {
             continue;
         }
