@@ -18,6 +18,8 @@ using stack::Socket;
 constexpr std::uint32_t answer_room_bytes = 2048;
 /// Content queued beyond this is answered no further until the peer has taken some.
 constexpr std::uint32_t queued_bytes_max = 4 << 20;
+/// A piece of chunked content of at most this is echoed whole or not at all.
+constexpr std::uint32_t chunk_bytes_max = answer_room_bytes / 2;
 
 bool has_room(const Socket& socket) {
     return socket.send_space() >= answer_room_bytes && socket.queued_bytes() < queued_bytes_max;
@@ -154,7 +156,8 @@ void Http::handle(Socket& socket, State& state, const http::Request& request) {
     state.close_after = state.close_after || !request.keep_alive;
     if (request.body == http::BodyKind::content_length &&
         request.content_length > options_.body_bytes_max) {
-        refuse(socket, state, http::Status::content_too_large);
+        refuse(socket, state, http::Status::content_too_large,
+               request.method != http::Method::head);
         return;
     }
     const std::string_view path = request.path.substr(0, request.path.find('?'));
@@ -240,13 +243,11 @@ std::uint32_t Http::take_counted(Socket& socket, State& state, const Slice& text
 }
 
 std::uint32_t Http::take_chunked(Socket& socket, State& state, const Slice& text) {
-    // A piece of at most this is echoed whole or not at all, with its chunk's own lines.
-    constexpr std::uint32_t piece_max = answer_room_bytes / 2;
     const bool echoing = state.phase == Phase::echoing;
     if (echoing && !has_room(socket)) {
         return 0;
     }
-    const Slice piece = echoing ? text.first(std::min(text.length, piece_max)) : text;
+    const Slice piece = echoing ? text.first(std::min(text.length, chunk_bytes_max)) : text;
     const http::ChunkedDecoder::Step step = state.decoder.next(piece.bytes());
     const auto taken = static_cast<std::uint32_t>(step.taken);
     socket.set_deadline(socket.now() + options_.body_timeout);
@@ -256,9 +257,8 @@ std::uint32_t Http::take_chunked(Socket& socket, State& state, const Slice& text
         if (state.content_bytes > options_.body_bytes_max) {
             break;
         }
-        if (echoing &&
-            !send_chunk(socket, {step.data.data(), static_cast<std::uint32_t>(step.data.size())})) {
-            socket.abort();
+        if (echoing) {
+            send_chunk(socket, step.data);
         }
         return taken;
     case http::ChunkedDecoder::Outcome::more:
@@ -272,19 +272,22 @@ std::uint32_t Http::take_chunked(Socket& socket, State& state, const Slice& text
     case http::ChunkedDecoder::Outcome::invalid:
         break;
     }
-    // Its answer has begun, so all that can still be said is that this was not the end.
-    socket.abort();
+    if (echoing) {
+        socket.abort(); // The answer has begun; all that can be said is that this was not its end.
+    } else {
+        say_last(socket, state);
+    }
     return text.length;
 }
 
-bool Http::send_chunk(Socket& socket, const Slice& data) {
-    std::array<char, 16> line;
-    char* const end = std::to_chars(line.data(), line.data() + 8, data.length, 16).ptr;
-    end[0] = '\r';
-    end[1] = '\n';
-    const std::string_view size{line.data(), static_cast<std::size_t>(end + 2 - line.data())};
-    return socket.send_copy(bytes_of(size)) == size.size() &&
-           socket.send_copy(data.bytes()) == data.length && socket.send_copy(bytes_of("\r\n")) == 2;
+/// In one piece, for which there is room: a size line that took the last of it would be a promise.
+void Http::send_chunk(Socket& socket, std::span<const std::byte> data) {
+    std::array<char, 16 + chunk_bytes_max> chunk;
+    char* out = std::to_chars(chunk.data(), chunk.data() + 8, data.size(), 16).ptr;
+    out = std::ranges::copy(std::string_view{"\r\n"}, out).out;
+    std::memcpy(out, data.data(), data.size());
+    out = std::ranges::copy(std::string_view{"\r\n"}, out + data.size()).out;
+    send_whole(socket, bytes_of({chunk.data(), static_cast<std::size_t>(out - chunk.data())}));
 }
 
 void Http::end_of_request(Socket& socket, State& state) {
@@ -292,17 +295,17 @@ void Http::end_of_request(Socket& socket, State& state) {
     if (state.close_after) {
         say_last(socket, state);
     } else {
-        socket.set_deadline(socket.now() + options_.idle_timeout);
+        wait_for_peer(socket, state);
     }
 }
 
 // ----------------------------------------------------------------------------------------- the end
 
-void Http::refuse(Socket& socket, State& state, http::Status status) {
+void Http::refuse(Socket& socket, State& state, http::Status status, bool with_page) {
     update_date(socket.now());
     std::array<std::byte, http::ErrorPages::response_bytes_max> buffer;
     const std::size_t length =
-        errors_->write(status, date_, http::ConnectionField::close, true, buffer);
+        errors_->write(status, date_, http::ConnectionField::close, with_page, buffer);
     send_whole(socket, std::span{buffer}.first(length));
     say_last(socket, state);
 }
@@ -312,7 +315,13 @@ void Http::refuse(Socket& socket, State& state, http::Status status) {
 void Http::say_last(Socket& socket, State& state) {
     state.phase = Phase::lingering;
     socket.shutdown();
-    socket.set_deadline(socket.now() + options_.linger_timeout);
+    wait_for_peer(socket, state);
+}
+
+/// With all said for now: how long the peer may take nothing of it, then say nothing.
+void Http::wait_for_peer(Socket& socket, const State& state) const {
+    const bool lingers = state.phase == Phase::lingering && socket.queued_bytes() == 0;
+    socket.set_deadline(socket.now() + (lingers ? options_.linger_timeout : options_.idle_timeout));
 }
 
 /// A part of a response is worse than none: the peer would wait for the rest.
@@ -325,19 +334,39 @@ void Http::send_whole(Socket& socket, std::span<const std::byte> bytes) {
 void Http::deadline(Socket& socket, State& state) {
     switch (state.phase) {
     case Phase::idle:
-        say_last(socket, state);
+        if (socket.queued_bytes() > 0) {
+            socket.abort(); // It takes nothing of its answers, and the memory is missed elsewhere.
+        } else {
+            say_last(socket, state);
+        }
         return;
     case Phase::head:
         release_buffer(state);
         refuse(socket, state, http::Status::request_timeout);
         return;
     case Phase::skipping:
+        say_last(socket, state); // It has its answer.
+        return;
     case Phase::echoing:
-        socket.abort(); // A response may be half out.
+        socket.abort(); // A response is half out.
         return;
     case Phase::lingering:
-        socket.close();
+        if (socket.queued_bytes() > 0) {
+            socket.abort();
+        } else {
+            socket.close();
+        }
         return;
+    }
+}
+
+/// The peer will ask nothing more, but may yet want to hear.
+void Http::end_of_stream(Socket& socket, State& state) {
+    release_buffer(state); // Not in `closed`, which comes only when the peer lets it come.
+    if (socket.queued_bytes() == 0) {
+        socket.close();
+    } else {
+        say_last(socket, state);
     }
 }
 
@@ -348,9 +377,12 @@ void Http::on(Socket& socket, stack::SocketEvent event) {
         socket.set_deadline(socket.now() + options_.idle_timeout);
         return;
     case stack::SocketEvent::writable:
+        if (state.phase == Phase::idle || state.phase == Phase::lingering) {
+            wait_for_peer(socket, state);
+        }
         return; // What waits is offered again.
     case stack::SocketEvent::end_of_stream:
-        socket.close();
+        end_of_stream(socket, state);
         return;
     case stack::SocketEvent::deadline:
         deadline(socket, state);

@@ -42,7 +42,7 @@ void Source::send_more(stack::Socket& socket) const {
             return;
         }
     }
-    const bool closes = then_ == Then::close || state.draining;
+    const bool closes = then_ == Then::close || state.draining || !socket.may_receive();
     if (state.sent == bytes_ && closes && socket.may_send()) {
         socket.shutdown();
     }

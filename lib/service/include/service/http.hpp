@@ -30,7 +30,7 @@ struct HttpOptions {
     std::string echo_path;        ///< POST here is answered with what was sent; empty: nowhere.
     Duration head_timeout = 10s;  ///< From a head's first byte to its last.
     Duration body_timeout = 30s;  ///< Between two pieces of content.
-    Duration idle_timeout = 60s;  ///< Between two requests.
+    Duration idle_timeout = 60s;  ///< Between two requests, or two acknowledgements of an answer.
     Duration linger_timeout = 5s; ///< For the peer's FIN, after the last response.
     std::uint32_t head_buffers = 1024; ///< Heads that may be coming in pieces at once.
 };
@@ -86,10 +86,12 @@ class Http {
                                              const Slice& text);
     [[nodiscard]] std::uint32_t take_chunked(stack::Socket& socket, State& state,
                                              const Slice& text);
-    [[nodiscard]] bool send_chunk(stack::Socket& socket, const Slice& data);
+    void send_chunk(stack::Socket& socket, std::span<const std::byte> data);
     void end_of_request(stack::Socket& socket, State& state);
-    void refuse(stack::Socket& socket, State& state, http::Status status);
+    void refuse(stack::Socket& socket, State& state, http::Status status, bool with_page = true);
     void say_last(stack::Socket& socket, State& state);
+    void wait_for_peer(stack::Socket& socket, const State& state) const;
+    void end_of_stream(stack::Socket& socket, State& state);
     void deadline(stack::Socket& socket, State& state);
     void send_whole(stack::Socket& socket, std::span<const std::byte> bytes);
     void update_date(Instant now);
