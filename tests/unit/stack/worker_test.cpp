@@ -168,31 +168,81 @@ TEST(Worker, B8_SynQueueOfAListenerFull) {
     expect_nothing_is_left(harness);
 }
 
-TEST(Worker, B8_C2_AReopenedConnectionTakesAPlaceInTheSynQueue) {
+/// Two connections of the peer's that the server has closed first.
+class WorkerTimeWait : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        for (PeerConnection& peer : peers) {
+            peer.open();
+        }
+        harness.worker.drain(harness.now);
+        harness.worker.core().draining = false;
+        harness.poll();
+        for (const Sent& fin : harness.sent()) {
+            PeerConnection& peer = peers[fin.segment.destination_port - 40000U];
+            peer.ack = fin.segment.seq + fin.segment.sequence_length();
+        }
+        for (PeerConnection& peer : peers) {
+            peer.send(flag::ack | flag::fin);
+        }
+        static_cast<void>(harness.sent());
+        ASSERT_EQ(host.time_wait(), 2U);
+    }
+
     WorkerHarness harness;
-    harness.worker.core().listeners[0].options.half_open_max = 1;
+    decltype(harness.worker.host<wire::Ipv4Addr>()) host = harness.worker.host<wire::Ipv4Addr>();
     std::vector<PeerConnection> peers{{harness, 40000}, {harness, 40001}};
+};
+
+TEST_F(WorkerTimeWait, B8_C2_AReopenedConnectionTakesAPlaceInTheSynQueue) {
+    harness.worker.core().listeners[0].options.half_open_max = 1;
     for (PeerConnection& peer : peers) {
-        peer.open();
-    }
-    harness.worker.drain(harness.now); // The server closes first.
-    harness.worker.core().draining = false;
-    harness.poll();
-    for (const Sent& fin : harness.sent()) {
-        PeerConnection& peer = peers[fin.segment.destination_port - 40000U];
-        peer.ack = fin.segment.seq + fin.segment.sequence_length();
-    }
-    for (PeerConnection& peer : peers) {
-        peer.send(flag::ack | flag::fin);
-    }
-    ASSERT_EQ(harness.worker.host<wire::Ipv4Addr>().time_wait(), 2U);
-    for (PeerConnection& peer : peers) {
-        peer.seq += 1;
         peer.send(flag::syn);
     }
-    EXPECT_EQ(harness.worker.host<wire::Ipv4Addr>().half_open(), 1U);
-    EXPECT_EQ(harness.worker.host<wire::Ipv4Addr>().time_wait(), 1U);
+    EXPECT_EQ(host.half_open(), 1U);
     EXPECT_EQ(harness.drops(wire::Drop::tcp_syn_queue_full), 1U);
+    expect_nothing_is_left(harness);
+}
+
+TEST_F(WorkerTimeWait, C2_AClientThatComesBackGetsIn) {
+    peers[0].open();
+    EXPECT_EQ(harness.connections(), 1U);
+    EXPECT_EQ(host.half_open(), 0U);
+    EXPECT_EQ(host.time_wait(), 1U);
+    peers[0].send(flag::ack | flag::psh, "again");
+    EXPECT_EQ(peers[0].receive(), "again");
+    expect_nothing_is_left(harness);
+}
+
+TEST_F(WorkerTimeWait, C2_AnOldDuplicateSynLeavesTheEntryInTimeWait) {
+    PeerConnection old = peers[0];
+    PeerConnection& peer = peers[0];
+    peer.send(flag::syn); // The client knows nothing of it, so it resets what answers.
+    ASSERT_EQ(host.half_open(), 1U);
+    peer.send(flag::rst);
+    EXPECT_EQ(host.half_open(), 0U);
+    EXPECT_EQ(host.time_wait(), 2U);
+    static_cast<void>(harness.sent());
+    old.seq = old.seq - 1;
+    old.send(flag::ack | flag::fin);
+    old.receive();
+    EXPECT_FALSE(old.last.has(flag::rst));
+    EXPECT_EQ(old.last.ack, old.seq) << "a repeated FIN is acknowledged as before";
+    peer.open(); // The entry can be opened anew as before, too.
+    EXPECT_EQ(harness.connections(), 1U);
+    EXPECT_EQ(host.time_wait(), 1U);
+    expect_nothing_is_left(harness);
+}
+
+TEST_F(WorkerTimeWait, C2_AnEntrySetAsideEndsInItsTime) {
+    peers[0].send(flag::syn);
+    ASSERT_EQ(host.half_open(), 1U);
+    harness.poll(60s); // The SYN,ACK is still being repeated.
+    EXPECT_EQ(host.time_wait(), 0U);
+    EXPECT_EQ(host.half_open(), 1U);
+    peers[0].send(flag::rst);
+    EXPECT_EQ(host.half_open(), 0U);
+    EXPECT_EQ(host.time_wait(), 0U);
     expect_nothing_is_left(harness);
 }
 

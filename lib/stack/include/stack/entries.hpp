@@ -95,6 +95,7 @@ struct HalfOpenEntry {
     flow::Published<flow::FourTuple<Addr>> published_key;
     tcp::HalfOpen tcp;
     std::uint16_t listener = 0;
+    bool reopens = false; ///< A TIME-WAIT entry has been set aside for it.
     timer::Node timer{static_cast<std::uint8_t>(kind)};
 
     [[nodiscard]] flow::FourTuple<Addr> key() const { return published_key.value(); }
@@ -109,6 +110,7 @@ struct TimeWaitEntry {
     tcp::TimeWait tcp;
     std::uint16_t listener = 0;
     std::uint8_t queue = 0;
+    bool set_aside = false; ///< A half-open entry has its place, until that has come to an end.
     std::uint32_t older = nothing;
     std::uint32_t younger = nothing;
     Instant expires = never;

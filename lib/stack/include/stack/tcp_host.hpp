@@ -113,6 +113,8 @@ class TcpHost {
 
     // Finding
     [[nodiscard]] Reference find(const Key& key, std::uint64_t hash) const;
+    [[nodiscard]] std::uint32_t find_set_aside(const Key& key, std::uint64_t hash) const;
+    [[nodiscard]] bool is_set_aside(Reference reference) const;
     [[nodiscard]] Key key_of(Reference reference) const;
     void prefetch(Reference reference) const;
 
@@ -129,7 +131,8 @@ class TcpHost {
     [[nodiscard]] std::optional<Summary<Addr>> summary_of(Reference reference) const;
 
     // From one size of connection to the next
-    [[nodiscard]] bool has_room_in_queue(std::uint16_t listener) const;
+    [[nodiscard]] std::uint32_t answer_syn(Segment& in, std::uint16_t listener, wire::SeqNum iss,
+                                           Instant now);
     [[nodiscard]] std::uint32_t make_half_open(Segment& in, std::uint16_t listener);
     void remove_half_open(std::uint32_t slot, std::uint64_t hash);
     void establish(Segment& in, Instant now);

@@ -34,8 +34,25 @@ auto TcpHost<Addr, C>::key_of(Reference reference) const -> Key {
 
 template <class Addr, class C>
 Reference TcpHost<Addr, C>::find(const Key& key, std::uint64_t hash) const {
-    return Reference{
-        table_.find(hash, [&](std::uint32_t index) { return key_of(Reference{index}) == key; })};
+    return Reference{table_.find(hash, [&](std::uint32_t index) {
+        const Reference reference{index};
+        return key_of(reference) == key && !is_set_aside(reference);
+    })};
+}
+
+template <class Addr, class C>
+bool TcpHost<Addr, C>::is_set_aside(Reference reference) const {
+    return reference.kind() == Reference::Kind::time_wait && time_wait_[reference.slot()].set_aside;
+}
+
+/// The slot of the TIME-WAIT entry that was set aside, or `none`: its time may be over.
+template <class Addr, class C>
+std::uint32_t TcpHost<Addr, C>::find_set_aside(const Key& key, std::uint64_t hash) const {
+    const Reference found{table_.find(hash, [&](std::uint32_t index) {
+        const Reference reference{index};
+        return is_set_aside(reference) && key_of(reference) == key;
+    })};
+    return found.is_none() ? none : found.slot();
 }
 
 template <class Addr, class C>
@@ -125,27 +142,7 @@ void TcpHost<Addr, C>::arrives_at_listener(Segment& in, std::uint16_t listener, 
         finish(in, wire::Drop::ip_not_our_address);
         return;
     }
-    if (!has_room_in_queue(listener)) {
-        finish(in, wire::Drop::tcp_syn_queue_full);
-        return;
-    }
-    const std::uint32_t slot = make_half_open(in, listener);
-    if (slot == none) {
-        finish(in, wire::Drop::tcp_half_open_pool_dry);
-        return;
-    }
-    if (!table_.insert(in.hash, Reference{Reference::Kind::half_open, slot}.bits)) {
-        half_open_.release(slot);
-        --core_.listeners[listener].half_open;
-        finish(in, wire::Drop::tcp_connection_pool_dry);
-        return;
-    }
-    ++table_changes_;
-    Half& half = half_open_[slot];
-    tcp::listen_syn(half.tcp, in.segment, initial_sequence(in.key, now), timestamp_offset(in.key),
-                    own_mss(), now, core_.context);
-    core_.wheel.schedule(half.timer, now + tcp::retransmit_after(half.tcp, core_.settings.tcp));
-    finish(in, wire::Drop::none);
+    static_cast<void>(answer_syn(in, listener, initial_sequence(in.key, now), now));
 }
 
 template <class Addr, class C>
@@ -192,26 +189,13 @@ void TcpHost<Addr, C>::arrives_at_time_wait(Segment& in, Instant now) {
         finish(in, wire::Drop::tcp_no_listener);
         return;
     }
-    if (!has_room_in_queue(listener)) {
-        finish(in, wire::Drop::tcp_syn_queue_full);
-        return;
+    // Should the SYN be an old duplicate, the entry is wanted again (RFC 9293 §3.6.1).
+    const std::uint32_t half =
+        answer_syn(in, listener, tcp::reopen_iss(waiting.tcp, initial_sequence(in.key, now)), now);
+    if (half != none) {
+        half_open_[half].reopens = true;
+        waiting.set_aside = true;
     }
-    const std::uint32_t half_slot = make_half_open(in, listener);
-    if (half_slot == none) {
-        finish(in, wire::Drop::tcp_half_open_pool_dry);
-        return;
-    }
-    Half& half = half_open_[half_slot];
-    tcp::listen_syn(half.tcp, in.segment,
-                    tcp::reopen_iss(waiting.tcp, initial_sequence(in.key, now)),
-                    timestamp_offset(in.key), own_mss(), now, core_.context);
-    core_.wheel.schedule(half.timer, now + tcp::retransmit_after(half.tcp, core_.settings.tcp));
-    table_.replace(in.hash, in.reference.bits,
-                   Reference{Reference::Kind::half_open, half_slot}.bits);
-    ++table_changes_;
-    time_wait_queues_[waiting.queue].remove(time_wait_, slot);
-    time_wait_.release(slot);
-    finish(in, wire::Drop::none);
 }
 
 template <class Addr, class C>

@@ -5,10 +5,33 @@
 /// How connections grow from one size to the next, and end.
 namespace millrace::stack {
 
+/// Makes a half-open entry of a SYN and answers it; `none` when there is no room.
 template <class Addr, class C>
-bool TcpHost<Addr, C>::has_room_in_queue(std::uint16_t listener) const {
-    const auto& queue = core_.listeners[listener];
-    return queue.half_open < queue.options.half_open_max;
+std::uint32_t TcpHost<Addr, C>::answer_syn(Segment& in, std::uint16_t listener, wire::SeqNum iss,
+                                           Instant now) {
+    auto& queue = core_.listeners[listener];
+    if (queue.half_open >= queue.options.half_open_max) {
+        finish(in, wire::Drop::tcp_syn_queue_full);
+        return none;
+    }
+    const std::uint32_t slot = make_half_open(in, listener);
+    if (slot == none) {
+        finish(in, wire::Drop::tcp_half_open_pool_dry);
+        return none;
+    }
+    if (!table_.insert(in.hash, Reference{Reference::Kind::half_open, slot}.bits)) {
+        half_open_.release(slot);
+        --queue.half_open;
+        finish(in, wire::Drop::tcp_connection_pool_dry);
+        return none;
+    }
+    ++table_changes_;
+    Half& half = half_open_[slot];
+    tcp::listen_syn(half.tcp, in.segment, iss, timestamp_offset(in.key), own_mss(), now,
+                    core_.context);
+    core_.wheel.schedule(half.timer, now + tcp::retransmit_after(half.tcp, core_.settings.tcp));
+    finish(in, wire::Drop::none);
+    return slot;
 }
 
 template <class Addr, class C>
@@ -17,6 +40,7 @@ std::uint32_t TcpHost<Addr, C>::make_half_open(Segment& in, std::uint16_t listen
     if (slot != none) {
         half_open_[slot].published_key.publish(in.key);
         half_open_[slot].listener = listener;
+        half_open_[slot].reopens = false;
         ++core_.listeners[listener].half_open;
     }
     return slot;
@@ -25,6 +49,11 @@ std::uint32_t TcpHost<Addr, C>::make_half_open(Segment& in, std::uint16_t listen
 template <class Addr, class C>
 void TcpHost<Addr, C>::remove_half_open(std::uint32_t slot, std::uint64_t hash) {
     Half& half = half_open_[slot];
+    if (half.reopens) {
+        if (const std::uint32_t waiting = find_set_aside(half.key(), hash); waiting != none) {
+            time_wait_[waiting].set_aside = false;
+        }
+    }
     core_.wheel.cancel(half.timer);
     --core_.listeners[half.listener].half_open;
     table_.erase(hash, Reference{Reference::Kind::half_open, slot}.bits);
@@ -73,6 +102,11 @@ void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
     ConnectionType& connection = connections_[slot];
     tcp::establish(connection.tcb, half.tcp.handshake(), in.segment, now, core_.context);
     connection.tcb.no_delay = core_.listeners[half.listener].options.no_delay;
+    if (half.reopens) {
+        if (const std::uint32_t waiting = find_set_aside(in.key, in.hash); waiting != none) {
+            remove_time_wait(waiting);
+        }
+    }
     core_.wheel.cancel(half.timer);
     --core_.listeners[half.listener].half_open;
     half_open_.release(half_slot);
@@ -197,6 +231,7 @@ void TcpHost<Addr, C>::fill_time_wait(std::uint32_t slot, const ConnectionType& 
     waiting.tcp = tcp::time_wait_of(connection.tcb, options.time_wait_policy);
     waiting.listener = connection.listener;
     waiting.queue = options.time_wait_queue;
+    waiting.set_aside = false;
     time_wait_queues_[waiting.queue].push(time_wait_, slot, now);
     core_.tcp_counters.add(tcp::Counter::time_waits);
 }
