@@ -42,6 +42,7 @@ stack::WorkerSettings settings_for(const Scenario& scenario, unsigned host) {
     settings.interface.add_link_local();
     settings.tcp.receive_buffer_bytes = scenario.receive_buffer_bytes;
     settings.buffers.chunks = scenario.chunks;
+    settings.buffers.packets = static_cast<std::uint32_t>(scenario.packets / 2);
     settings.buffers.packet_bytes = sizeof(support::PacketBuffer);
     settings.sequence_key = sequence_key(scenario.seed, host);
     settings.connections_max = 64;
