@@ -1,0 +1,164 @@
+#include "settings.hpp"
+
+#include <charconv>
+#include <functional>
+#include <map>
+#include <string_view>
+
+namespace millrace::script {
+
+namespace {
+
+std::uint64_t number(const Setting& setting) {
+    std::uint64_t value = 0;
+    const char* const end = setting.value.data() + setting.value.size();
+    const auto [last, error] = std::from_chars(setting.value.data(), end, value);
+    if (error != std::errc{} || last != end) {
+        throw Failure{setting.line, "--" + setting.name + " wants a number"};
+    }
+    return value;
+}
+
+template <class T>
+T number_as(const Setting& setting) {
+    return static_cast<T>(number(setting));
+}
+
+Duration milliseconds(const Setting& setting) {
+    return std::chrono::milliseconds{number(setting)};
+}
+
+Duration seconds(const Setting& setting) {
+    return std::chrono::seconds{number(setting)};
+}
+
+tcp::ReusePolicy policy(const Setting& setting) {
+    if (setting.value == "strict") {
+        return tcp::ReusePolicy::strict;
+    }
+    if (setting.value == "timestamps") {
+        return tcp::ReusePolicy::timestamps;
+    }
+    if (setting.value == "off") {
+        return tcp::ReusePolicy::off;
+    }
+    throw Failure{setting.line, "a policy is strict, timestamps or off"};
+}
+
+Family family_of(const Setting& setting) {
+    if (setting.value == "ipv4") {
+        return Family::ipv4;
+    }
+    if (setting.value == "ipv6") {
+        return Family::ipv6;
+    }
+    throw Failure{setting.line, "an IP version is ipv4 or ipv6"};
+}
+
+/// The MTU with which our MSS is the same in both families.
+std::uint16_t mtu_for(Family family, std::uint16_t mss) {
+    return static_cast<std::uint16_t>(mss + (family == Family::ipv4 ? 40 : 60));
+}
+
+using Take = std::function<void(Settings&, const Setting&, Family)>;
+
+/// Settings that docs/configuration.md has too, under the same name.
+const std::map<std::string_view, Take> configured{
+    {"retransmission_timeout_min_ms",
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.rto_min = milliseconds(v); }},
+    {"retransmission_timeout_max_ms",
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.rto_max = milliseconds(v); }},
+    {"delayed_ack_ms",
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.delayed_ack = milliseconds(v); }},
+    {"fin_wait_2_timeout_s",
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.fin_wait_2 = seconds(v); }},
+    {"initial_window_segments",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.initial_window_segments = number_as<std::uint8_t>(v);
+     }},
+    {"receive_buffer_bytes",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.receive_buffer_bytes = number_as<std::uint32_t>(v);
+     }},
+    {"send_buffer_bytes",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.send_buffer_bytes = number_as<std::uint32_t>(v);
+     }},
+    {"syn_ack_retries", [](Settings& s, const Setting& v,
+                           Family) { s.worker.tcp.syn_ack_retries = number_as<std::uint8_t>(v); }},
+    {"retries", [](Settings& s, const Setting& v,
+                   Family) { s.worker.tcp.retries = number_as<std::uint8_t>(v); }},
+    {"connections_max", [](Settings& s, const Setting& v,
+                           Family) { s.worker.connections_max = number_as<std::uint32_t>(v); }},
+    {"half_open_max", [](Settings& s, const Setting& v,
+                         Family) { s.worker.half_open_max = number_as<std::uint32_t>(v); }},
+    {"time_wait.duration_s",
+     [](Settings& s, const Setting& v, Family) { s.worker.time_wait_durations = {seconds(v)}; }},
+    {"time_wait.policy",
+     [](Settings& s, const Setting& v, Family) { s.listener.time_wait_policy = policy(v); }},
+    {"time_wait.entries_max", [](Settings& s, const Setting& v,
+                                 Family) { s.worker.time_wait_max = number_as<std::uint32_t>(v); }},
+    {"mtu", [](Settings& s, const Setting& v,
+               Family) { s.worker.interface.mtu = number_as<std::uint16_t>(v); }},
+};
+
+/// Settings of scripts alone.
+const std::map<std::string_view, Take> own{
+    // What our path allows, whichever the family: sets the MTU. 1460 when nothing is said.
+    {"mss",
+     [](Settings& s, const Setting& v, Family family) {
+         s.worker.interface.mtu = mtu_for(family, number_as<std::uint16_t>(v));
+     }},
+    {"ip_version", [](Settings& s, const Setting& v, Family) { s.only = family_of(v); }},
+    {"iss", [](Settings& s, const Setting& v, Family) { s.iss = number_as<std::uint32_t>(v); }},
+    {"peer_iss",
+     [](Settings& s, const Setting& v, Family) { s.peer_iss = number_as<std::uint32_t>(v); }},
+    {"start_ms", [](Settings& s, const Setting& v, Family) { s.start = milliseconds(v); }},
+    {"tolerance_us", [](Settings& s, const Setting& v,
+                        Family) { s.tolerance = std::chrono::microseconds{number(v)}; }},
+    {"syn_queue_max", [](Settings& s, const Setting& v,
+                         Family) { s.listener.half_open_max = number_as<std::uint32_t>(v); }},
+    {"syn_retries", [](Settings& s, const Setting& v,
+                       Family) { s.worker.tcp.syn_retries = number_as<std::uint8_t>(v); }},
+    {"reassemblies_max", [](Settings& s, const Setting& v,
+                            Family) { s.worker.reassemblies_max = number_as<std::uint32_t>(v); }},
+};
+
+Settings defaults(Family family) {
+    Settings settings;
+    stack::WorkerSettings& worker = settings.worker;
+    worker.interface.mac = our_mac;
+    worker.interface.mtu = mtu_for(family, 1460);
+    worker.interface.ipv4 = {{our_address<wire::Ipv4Addr>(), 24}};
+    worker.interface.ipv6 = {{our_address<wire::Ipv6Addr>(), 64}};
+    worker.interface.add_link_local();
+    worker.control.ipv4_announcements = 0;
+    worker.control.ipv6_probes = 0; // Addresses are usable at once.
+    worker.buffers.packet_bytes = sizeof(support::PacketBuffer);
+    worker.buffers.nodes = 4096;
+    worker.buffers.chunks = 2048;
+    worker.connections_max = worker.half_open_max = worker.time_wait_max = 64;
+    worker.reassemblies_max = 64;
+    // Who calls a socket function has Nagle's algorithm until TCP_NODELAY.
+    settings.listener.no_delay = false;
+    return settings;
+}
+
+} // namespace
+
+Settings settings_of(const Script& script, Family family) {
+    Settings settings = defaults(family);
+    for (const Setting& setting : script.settings) {
+        auto found = configured.find(setting.name);
+        if (found == configured.end()) {
+            found = own.find(setting.name);
+            if (found == own.end()) {
+                throw Failure{setting.line, "there is no setting --" + setting.name};
+            }
+        }
+        found->second(settings, setting, family);
+    }
+    return settings;
+}
+
+} // namespace millrace::script
