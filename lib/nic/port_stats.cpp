@@ -11,10 +11,12 @@ namespace millrace::nic {
 namespace {
 
 std::vector<NamedCounter> basic_counters(const PortStats& stats) {
-    return {{"rx_packets", stats.rx_packets}, {"tx_packets", stats.tx_packets},
-            {"rx_bytes", stats.rx_bytes},     {"tx_bytes", stats.tx_bytes},
-            {"imissed", stats.imissed},       {"ierrors", stats.ierrors},
-            {"oerrors", stats.oerrors},       {"rx_nombuf", stats.rx_nombuf}};
+    return {{"rx_packets", stats.rx_packets},  {"tx_packets", stats.tx_packets},
+            {"rx_bytes", stats.rx_bytes},      {"tx_bytes", stats.tx_bytes},
+            {"imissed", stats.imissed},        {"ierrors", stats.ierrors},
+            {"oerrors", stats.oerrors},        {"rx_nombuf", stats.rx_nombuf},
+            {"tx_copied", stats.tx_copied},    {"tx_refused", stats.tx_refused},
+            {"tx_rejected", stats.tx_rejected}};
 }
 
 void append_driver_counters(std::uint16_t port, std::vector<NamedCounter>& counters) {
@@ -48,6 +50,12 @@ PortStats Port::stats() const {
                  .ierrors = raw.ierrors,
                  .oerrors = raw.oerrors,
                  .rx_nombuf = raw.rx_nombuf};
+    }
+    for (const auto& queue : queues_) {
+        const TransmitTrouble& trouble = queue->trouble();
+        stats.tx_copied += trouble.copied.load(std::memory_order_relaxed);
+        stats.tx_refused += trouble.refused.load(std::memory_order_relaxed);
+        stats.tx_rejected += trouble.rejected.load(std::memory_order_relaxed);
     }
     stats.by_name = basic_counters(stats);
     append_driver_counters(port_id_, stats.by_name);

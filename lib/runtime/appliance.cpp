@@ -52,6 +52,12 @@ void register_port(CounterRegistry& registry, const PortSet& set) {
     add("oerrors", "packets the port failed to send", &nic::PortStats::oerrors);
     add("rx_nombuf", "times there was no packet memory to receive into",
         &nic::PortStats::rx_nombuf);
+    add("tx_copied", "packets sent as a copy because the port cannot send such chains",
+        &nic::PortStats::tx_copied);
+    add("tx_refused", "packets not sent: too long, too many pieces, or no memory to copy into",
+        &nic::PortStats::tx_refused);
+    add("tx_rejected", "packets not sent because the driver cannot do what they ask for",
+        &nic::PortStats::tx_rejected);
 }
 
 template <class Addr>

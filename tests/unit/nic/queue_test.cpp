@@ -18,6 +18,7 @@ class QueueUnit : public PortTest {
     void SetUp() override { port_ = &open("net_ring0"); }
 
     Queue& queue() { return port_->queue(0); }
+    [[nodiscard]] const Port& port() const { return *port_; }
 
     Packet packet(std::string_view text) { return packet_with(queue(), text); }
 
@@ -302,6 +303,7 @@ TEST_F(QueueUnit, DropsAFrameThatIsTooLongAndSendsWhatFollows) {
     std::array<Packet, 4> burst{packet("before"), too_long, longest, packet("after")};
     EXPECT_EQ(queue().transmit(burst), 4U);
     EXPECT_EQ(queue().trouble().refused.load(), 1U);
+    EXPECT_EQ(port().stats().tx_refused, 1U) << "where everyone looks";
     std::array<Packet, 4> back;
     ASSERT_EQ(queue().receive(back), 3U);
     EXPECT_EQ(text_of(back[0]), "before");
