@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -23,6 +24,24 @@ namespace millrace {
 namespace {
 
 using namespace runtime;
+
+/// Keeps back the signals that a `Drain` watches until there is one: a start that is broken off by
+/// one would leave its socket and DPDK's files behind. Threads made meanwhile never take them.
+class HeldSignals {
+  public:
+    HeldSignals() {
+        sigset_t held;
+        sigemptyset(&held);
+        for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+            sigaddset(&held, number);
+        }
+        pthread_sigmask(SIG_BLOCK, &held, &before_);
+    }
+    void let_through() const { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  private:
+    sigset_t before_{};
+};
 
 int not_started(const ConfigError& error) {
     fmt::print(stderr, "{}\n", error.to_string());
@@ -80,6 +99,7 @@ int stop(Appliance& appliance) {
 
 int run_daemon(const Config& config) {
     set_up_log(config.log.level);
+    const HeldSignals signals;
     boost::asio::io_context io{1};
     ManagementServer management{io};
     if (!config.management.socket.empty()) {
@@ -103,6 +123,7 @@ int run_daemon(const Config& config) {
                 }};
     add_commands(management, {counters, appliance, [&] { drain.request(); }});
     drain.watch_signals();
+    signals.let_through();
     boost::asio::steady_timer wall_clock{io};
     keep_wall_clock(appliance, wall_clock);
 

@@ -12,6 +12,13 @@ class Drain(Case):
         with self.serving(daemons.http(self.site())) as (_, daemon):
             daemon.drain(timeout_s=10)
 
+    def test_a_signal_during_the_start_leaves_nothing_behind(self):
+        with links.Tap() as link:
+            daemon = daemons.Daemon(link, daemons.configuration(link, [daemons.echo()]))
+            daemon.start()
+            commands.wait_until(lambda: os.path.exists(daemon.socket), "the start has begun")
+            daemon.drain()
+
     def test_a_transfer_in_progress_is_finished(self):
         root = self.site(big_bytes=BIG_BYTES)
         with self.serving(daemons.http(root)) as (link, daemon):

@@ -73,11 +73,15 @@ class Daemon:
         self._log_path = workplace.file("millraced.log")
         self._process = None
 
-    def __enter__(self):
+    def start(self):
+        """Starts it, and does not wait until it is ready."""
         self.config_path.write_text(self._text)
         self._process = commands.start(
             self._link.server.command([workplace.program("millraced"), "--config",
                                        self.config_path]), self._log_path)
+
+    def __enter__(self):
+        self.start()
         try:
             commands.wait_until(lambda: _READY in self.log() or self._process.poll() is not None,
                                 "millraced is ready")
