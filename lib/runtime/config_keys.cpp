@@ -189,7 +189,8 @@ void add_http_keys(Section<ListenConfig>& section) {
         .for_service("http");
     section
         .duration<seconds>("idle_timeout_s", &ListenConfig::idle_timeout, {1, 86'400}, "s",
-                           "Between requests on one connection.")
+                           "Between requests on one connection, and between two acknowledgements "
+                           "of what it was sent.")
         .for_service("http");
 }
 

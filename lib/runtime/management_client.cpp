@@ -19,6 +19,11 @@ using boost::system::error_code;
 
 namespace {
 
+/// JSON is UTF-8, and a command line need not be: what is not becomes U+FFFD, which names nothing.
+std::string line_of(const nlohmann::json& request) {
+    return request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
 constexpr const char* start_it = "start millraced, or name its socket with --socket";
 
 StartProblem cannot_connect(const std::string& path, const error_code& error) {
@@ -95,7 +100,7 @@ std::optional<StartProblem> ask(const std::string& socket_path, const nlohmann::
         return cannot_connect(socket_path, error);
     }
     // A server that turns us away has answered before it reads: its answer counts, not this error.
-    asio::write(socket, asio::buffer(request.dump() + '\n'), error);
+    asio::write(socket, asio::buffer(line_of(request)), error);
     LineReader lines{socket};
     for (;;) {
         error = {};

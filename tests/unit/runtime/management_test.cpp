@@ -194,6 +194,42 @@ TEST_F(Management, RefusesWhatItDoesNotKnow) {
     }
 }
 
+TEST_F(Management, BytesThatAreNoTextAreRefusedOnBothSides) {
+    start();
+    asked({{"command", "\xff"}});
+    EXPECT_THAT(error, HasSubstr("is not known"));
+    asked({{"command", "conns"}, {"filter", {"service", "h\xe4ttp"}}});
+    EXPECT_EQ(error, "") << "there is no such service, and that is all";
+    asio::io_context context;
+    Local::socket client{context};
+    client.connect(Local::endpoint{path});
+    asio::write(client, asio::buffer(std::string{"{\"command\":\"\xff\"}\n"}));
+    std::string answer;
+    asio::read_until(client, asio::dynamic_buffer(answer), '\n');
+    EXPECT_THAT(answer, HasSubstr("one line of JSON"));
+}
+
+/// As much nesting and as many terms as a request has room for.
+TEST_F(Management, RequestsMadeToExhaustTheStackAreAnswered) {
+    start();
+    asked({{"command", "conns"}, {"filter", std::vector<std::string>(15'000, "(")}});
+    EXPECT_THAT(error, HasSubstr("nested too deep"));
+    std::string terms = "sport=1";
+    while (terms.size() < 60'000) {
+        terms += " sport=1";
+    }
+    asked({{"command", "conns"}, {"filter", {terms}}});
+    EXPECT_EQ(error, "");
+    const std::string brackets(65'000, '[');
+    asio::io_context context;
+    Local::socket client{context};
+    client.connect(Local::endpoint{path});
+    asio::write(client, asio::buffer(brackets + '\n'));
+    std::string answer;
+    asio::read_until(client, asio::dynamic_buffer(answer), '\n');
+    EXPECT_THAT(answer, HasSubstr("one line of JSON"));
+}
+
 TEST_F(Management, AnswersOneRequestAfterAnother) {
     start();
     asio::io_context context;
