@@ -15,7 +15,7 @@ declare -A packages=(
   [run]="iproute2 ethtool socat"
   [check]="curl iputils-ping"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev clang-14 libclang-rt-14-dev ccache shellcheck
-          wrk apache2-utils netcat-openbsd procps python3 dpdk"
+          wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev"
   [pci]="dpdk pciutils kmod"
 )
 

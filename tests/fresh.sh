@@ -41,6 +41,7 @@ apt_sources() {
 # in_new_system DIRECTORY COMMAND: inside namespaces of their own for mounts and processes.
 in_new_system() {
   local system=$1 command=$2
+  mount --bind "$system" "$system" # ip netns wants / to be a mount point
   mount -t proc proc "$system/proc"
   mount -t sysfs sysfs "$system/sys"
   mount -t bpf bpf "$system/sys/fs/bpf" 2>/dev/null || true

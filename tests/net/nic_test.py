@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import unittest
 
 from harness import commands, links, workplace
 from harness.cases import on_each_link
@@ -24,10 +23,7 @@ class _Echo:
 
     def __init__(self, link, *arguments):
         self._log = workplace.file("nic_echo.log")
-        try:
-            program = workplace.program("../tests/net/nic_echo")
-        except commands.CommandError:
-            raise unittest.SkipTest("tests/net/nic_echo is not built") from None
+        program = workplace.program("../tests/net/nic_echo")
         self._process = commands.start(link.server.command([program, link.device, *arguments]),
                                        self._log)
 
