@@ -359,7 +359,7 @@ void emit_override(Tcb& tcb, Instant now, Context& context) {
     const std::uint32_t length =
         std::min({tcb.queue.length, tcb.snd.wnd, payload_max(tcb, context)});
     emit_next(tcb, length, false, now, context);
-    tcb.retransmit_deadline = now + tcb.rtt.rto();
+    set_retransmission_timer(tcb, now, context.config);
 }
 
 bool flush(Tcb& tcb, Instant now, Context& context) {
@@ -370,10 +370,11 @@ bool flush(Tcb& tcb, Instant now, Context& context) {
         retransmit_first(tcb, now, context);
     }
     if (may_transmit(tcb)) {
-        if (!transmit_queue(tcb, now, context)) {
+        const bool all = transmit_queue(tcb, now, context);
+        set_retransmission_timer(tcb, now, context.config); // The rest may have to wait long.
+        if (!all) {
             return false;
         }
-        set_retransmission_timer(tcb, now, context.config);
     }
     if (window_update_due(tcb, context)) {
         tcb.ack_now = true;

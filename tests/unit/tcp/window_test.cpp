@@ -115,6 +115,35 @@ TEST_F(SendWindowTest, D2_the_probes_deadline_is_not_the_datas) {
     EXPECT_EQ(fire(), 1s);
 }
 
+/// A port that is behind lets timers pass between two parts of a flush.
+TEST_F(SendWindowTest, D2_a_flush_cut_short_ends_the_probing) {
+    ends.window = 0;
+    established();
+    tcb.congestion.cwnd = 100'000;
+    tcb.no_delay = true;
+    user_sends(28'500);
+    in_burst({.window = 65'000});
+    ASSERT_FALSE(flush_part());
+    ASSERT_EQ(tcb.flight(), 28'000U);
+    sent.clear();
+    pass_deadline();
+    EXPECT_SENT_NOTHING(sent);
+    flush_all();
+    EXPECT_EQ(counters[Counter::retransmission_timeouts], 1U);
+}
+
+TEST_F(SendWindowTest, D2_a_short_segment_in_flight_is_not_probed_for) {
+    established();
+    arrive({.window = 1000});
+    arrive({.window = 60});
+    EXPECT_SENT_NOTHING(user_sends(100));
+    sent.clear();
+    pass_deadline();
+    pass_deadline();
+    EXPECT_SENT(sent, {.length = 60});
+    EXPECT_EQ(counters[Counter::retransmission_timeouts], 1U);
+}
+
 TEST_F(SendWindowTest, D2_data_in_flight_when_the_window_closes) {
     established();
     user_sends(3000);
