@@ -70,16 +70,32 @@ class NicEcho:
             link.client.run(["ip", "neigh", "replace", links.SERVER4, "lladdr", echo.mac(), "dev",
                              interface, "nud", "permanent"])
             chains = echo.uses("tx multi-segment") if not arguments else False
+            probes = self._wait_for_link(link)
             self._ask(link)
             counts = echo.end()
         asked = len(_WAYS) * (len(_SIZES) + _BURST)
-        self.assertEqual(counts["answered"], asked)
+        self.assertIn(counts["answered"], range(asked + 1, asked + probes + 1))
         for name in ("bad", "refused", "rejected"):
             self.assertEqual(counts[name], 0, name)
         self.assertEqual(counts["attached"] > 0, chains)
         self.assertLessEqual(counts["lost"], counts["kept_at_most"])
         self.note = (f"{counts['attached']} slices attached, {counts['copied']} chains copied, "
                      f"{counts['vouched_for']} checksums vouched for, {counts['lost']} packets kept")
+
+    def _wait_for_link(self, link):
+        """Asks until there is an answer, for a link may lose frames until both its ends are up, and
+        says how often that was."""
+        with link.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.2)
+            client.connect((links.SERVER4, _WAYS["copied"]))
+            for probes in range(1, 51):
+                client.send(b"?")
+                try:
+                    client.recv(16)
+                    return probes
+                except TimeoutError:
+                    continue
+        self.fail("no answer: 50 probes")
 
     def _ask(self, link):
         for way, port in _WAYS.items():
