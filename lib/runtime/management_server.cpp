@@ -56,14 +56,16 @@ struct ManagementServer::State : std::enable_shared_from_this<State> {
     class Session;
 
     State(asio::io_context& context, ManagementLimits wanted)
-        : io{context}, limits{wanted}, acceptor{context} {}
+        : io{context}, limits{wanted}, acceptor{context}, patience{context} {}
 
     void accept();
+    void accept_later();
     void close();
 
     asio::io_context& io;
     const ManagementLimits limits;
     Local::acceptor acceptor;
+    asio::steady_timer patience; ///< Until the next try, after one that failed.
     std::map<std::string, Handler> handlers;
     std::string path; ///< Of the socket, while it is ours.
     std::set<std::shared_ptr<Session>> sessions;
@@ -194,25 +196,36 @@ void ManagementServer::State::accept() {
                 return;
             }
             if (error) {
-                // The backlog keeps the client; closing one of the present ones brings it in.
                 spdlog::warn("management: a client cannot be accepted: {}", error.message());
+                self->accept_later(); // The backlog keeps it.
+                return;
+            }
+            const bool full = self->sessions.size() >= self->limits.clients_max;
+            const auto session = std::make_shared<Session>(self, std::move(socket));
+            self->sessions.insert(session);
+            if (full) {
+                session->refuse("too many clients; try again");
             } else {
-                const bool full = self->sessions.size() >= self->limits.clients_max;
-                const auto session = std::make_shared<Session>(self, std::move(socket));
-                self->sessions.insert(session);
-                if (full) {
-                    session->refuse("too many clients; try again");
-                } else {
-                    session->serve();
-                }
+                session->serve();
             }
             self->accept();
         });
 }
 
+/// At once it would fail again: mostly there is no file descriptor, until somebody closes one.
+void ManagementServer::State::accept_later() {
+    patience.expires_after(std::chrono::milliseconds{100});
+    patience.async_wait([self = shared_from_this()](const error_code& error) {
+        if (!error && self->acceptor.is_open()) {
+            self->accept();
+        }
+    });
+}
+
 void ManagementServer::State::close() {
     error_code ignored;
     acceptor.close(ignored);
+    patience.cancel();
     for (const auto& session : std::exchange(sessions, {})) {
         session->close();
     }

@@ -14,11 +14,16 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <nlohmann/json.hpp>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -207,6 +212,39 @@ TEST_F(Management, BytesThatAreNoTextAreRefusedOnBothSides) {
     std::string answer;
     asio::read_until(client, asio::dynamic_buffer(answer), '\n');
     EXPECT_THAT(answer, HasSubstr("one line of JSON"));
+}
+
+/// Without a file descriptor to spare: the client waits in the backlog, and nothing spins.
+TEST_F(Management, AClientThatCannotBeAcceptedIsAcceptedLater) {
+    std::ostringstream log;
+    const auto logger = spdlog::default_logger();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "here", std::make_shared<spdlog::sinks::ostream_sink_st>(log)));
+    server = std::make_unique<ManagementServer>(io);
+    server->handle("version", [](const json&) { return final_reply({}); });
+    ASSERT_FALSE(server->listen(path).has_value());
+    asio::io_context context;
+    Local::socket client{context};
+    client.connect(Local::endpoint{path});
+    asio::write(client, asio::buffer(std::string{"{\"command\":\"version\"}\n"}));
+
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const int lowest_free = dup(0);
+    close(lowest_free);
+    const rlimit none_to_spare{static_cast<rlim_t>(lowest_free), limit.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none_to_spare), 0);
+    io.run_for(std::chrono::milliseconds{20});
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const std::string said = log.str();
+    EXPECT_THAT(said, HasSubstr("cannot be accepted"));
+    EXPECT_LT(std::ranges::count(said, '\n'), 10);
+
+    while (client.available() == 0) {
+        io.run_one_for(std::chrono::seconds{10});
+    }
+    spdlog::set_default_logger(logger);
+    server.reset();
 }
 
 /// As much nesting and as many terms as a request has room for.
