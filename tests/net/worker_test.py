@@ -1,4 +1,4 @@
-"""Two workers where the port does not steer: connections land on both, each on one only."""
+"""Two workers where the port does not steer: connections land on both, each is touched by one only."""
 
 import math
 
@@ -22,6 +22,12 @@ class TwoWorkers(Case):
                 by_worker = [0, 0]
                 for connection in daemon.connections_alive():
                     by_worker[connection["worker"]] += 1
+                # Each worker has opened those that it has now, and taken as many packets from the
+                # other as that has handed over.
+                self.assertEqual(daemon.by_worker("tcp.passive_opens"), by_worker)
+                handed_over = daemon.by_worker("stack.handed_over")
+                self.assertEqual(daemon.by_worker("stack.taken_over"), handed_over[::-1])
+                self.assertGreater(sum(handed_over), 0)
             finally:
                 for connection in opened:
                     connection.close()

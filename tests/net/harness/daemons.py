@@ -147,6 +147,19 @@ class Daemon:
         values."""
         return [json.loads(line) for line in self.ctl("stats", "--json").splitlines()]
 
+    def counter(self, name):
+        """One counter by "group.name"."""
+        for line in self.stats():
+            if f"{line['group']}.{line['name']}" == name:
+                return line
+        raise KeyError(name)
+
+    def total(self, name):
+        return self.counter(name)["value"]
+
+    def by_worker(self, name):
+        return self.counter(name)["workers"]
+
     def connections(self):
         return [json.loads(line) for line in self.ctl("conns", "--json").splitlines()]
 
@@ -170,7 +183,8 @@ class Daemon:
 
     def pools(self):
         """How much of each pool is in use, by name. Packets are not among them: the port's rings hold
-        as many as they like; they are counted when the daemon ends, which is then exit code 1."""
+        as many as they like; they are counted when the daemon ends, which is then exit code 1.
+        Neighbours age by the clock, and with the addresses they keep timers of their own."""
         return {f"{line['group']}.{line['name']}": line["value"] for line in self.stats()
                 if line["group"].startswith("use") and line["name"] not in ("neighbours", "timers")}
 
