@@ -54,14 +54,14 @@ std::uint32_t Sockets::receive(stack::Socket& socket, const Slice& text) {
     if (endpoint == nullptr) {
         return 0;
     }
-    const std::uint32_t count = std::min(endpoint->wanted - endpoint->got, text.length);
+    const std::uint32_t count = std::min(endpoint->wanted, text.length);
     for (std::uint32_t i = 0; i < count; ++i) {
         if (text.data[i] != text_at(endpoint->read_at.value() + i)) {
             throw std::runtime_error{"the text that is read is not what the peer sent"};
         }
     }
     endpoint->read_at += count;
-    endpoint->got += count;
+    endpoint->wanted -= count;
     return count;
 }
 
@@ -265,11 +265,10 @@ Outcome Sockets::connect(Endpoint& endpoint, bool again) {
 Outcome Sockets::read(Endpoint& endpoint, std::uint32_t count) {
     if (endpoint.phase == Phase::open) {
         endpoint.wanted = count;
-        endpoint.got = 0;
         host_->offer_unread(endpoint.service_state);
-        endpoint.wanted = 0;
-        if (endpoint.got > 0) {
-            return {endpoint.got, {}, false};
+        const std::uint32_t got = count - std::exchange(endpoint.wanted, 0);
+        if (got > 0) {
+            return {got, {}, false};
         }
     }
     if (!endpoint.error.empty()) {

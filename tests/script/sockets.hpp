@@ -67,8 +67,7 @@ class Sockets {
         std::byte* service_state = nullptr;
         wire::SeqNum read_at;     ///< Of the next byte to be read.
         wire::SeqNum write_at;    ///< Of the next byte to be queued.
-        std::uint32_t wanted = 0; ///< By the read() that is under way.
-        std::uint32_t got = 0;
+        std::uint32_t wanted = 0; ///< Bytes, by the read() that is under way.
     };
 
     using Act = std::function<void(stack::Socket&)>;
