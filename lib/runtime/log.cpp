@@ -1,5 +1,7 @@
 #include "runtime/log.hpp"
 
+#include "runtime/address.hpp"
+
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -33,6 +35,14 @@ void set_up_log(LogLevel level) {
     // Lines are few, and the last ones before a crash are the ones that count.
     logger->flush_on(spdlog::level::trace);
     spdlog::set_default_logger(std::move(logger));
+}
+
+void log_conflict(const stack::AddressConflict& conflict) {
+    spdlog::warn("{} is also used by {}: {}", to_string(conflict.address),
+                 conflict.rival.to_string(),
+                 conflict.lost ? "it is theirs now, and we no longer answer for it; give one of the "
+                                 "two another address and restart"
+                               : "we go on answering for it; give one of the two another address");
 }
 
 } // namespace millrace::runtime

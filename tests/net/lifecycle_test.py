@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 
 from harness import clients, commands, daemons, links
 from harness.cases import BIG_BYTES, Case
@@ -51,6 +52,20 @@ class Inside(Case):
                 listening = re.compile(rf"^LISTEN\s+0\s+0\s+{re.escape(any_address)}:7\s+"
                                        rf"{re.escape(any_address)}:\*")
                 self.assertEqual(sum(bool(listening.match(line)) for line in lines), 1, output)
+
+    def test_a_host_that_claims_our_address_is_logged(self):
+        with self.serving(daemons.echo()) as (link, daemon):
+            listed = link.client.run(["ip", "-o", "-4", "route", "show", links.SERVER4 + "/24"])
+            interface = re.search(r"dev (\S+)", listed.stdout)[1]
+            rival, ours = bytes.fromhex("02005e100001"), socket.inet_aton(links.SERVER4)
+            announcement = (b"\xff" * 6 + rival + b"\x08\x06" + bytes.fromhex("0001080006040001") +
+                            rival + ours + bytes(6) + ours)
+            with link.client.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+                raw.bind((interface, 0))
+                raw.send(announcement)
+            commands.wait_until(lambda: f"{links.SERVER4} is also used by 02:00:5e:10:00:01: we go on"
+                                in daemon.log(), "the conflict is in the log")
+            self._echoes(link)
 
     def test_a_second_daemon_on_the_same_socket_is_refused(self):
         with self.serving(daemons.echo()) as (link, first):

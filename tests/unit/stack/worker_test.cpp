@@ -168,6 +168,18 @@ TEST(Worker, B8_SynQueueOfAListenerFull) {
     expect_nothing_is_left(harness);
 }
 
+TEST(WorkerDrain, F3_WhoWasHalfOpenIsAskedToEndToo) {
+    WorkerHarness harness;
+    PeerConnection peer{harness, 40000};
+    peer.send(flag::syn);
+    peer.receive();
+    harness.worker.drain(harness.now);
+    peer.send(flag::ack);
+    harness.poll();
+    peer.receive();
+    EXPECT_TRUE(peer.last.has(flag::fin));
+}
+
 /// Two connections of the peer's that the server has closed first.
 class WorkerTimeWait : public ::testing::Test {
   protected:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "runtime/log.hpp"
 #include "runtime/worker_nic.hpp"
 #include "service/discard.hpp"
 #include "service/echo.hpp"
@@ -45,11 +46,12 @@ class Pipelines {
         }
         std::size_t work = 0;
         for (Pipeline* const pipeline : pipelines_) {
-            work += pipeline->poll_once(now);
+            work += pipeline->poll_once(now) + pipeline->core().nic.take_forwarded();
         }
         if (now >= gauges_due_) [[unlikely]] {
             gauges_due_ = now + gauges_interval;
             publish_gauges();
+            log_conflicts();
         }
         return work;
     }
@@ -78,6 +80,13 @@ class Pipelines {
 
     void publish_gauges() {
         std::ranges::for_each(pipelines_, [](Pipeline* pipeline) { pipeline->publish_gauges(); });
+    }
+
+    /// Somebody else has one of our addresses: an operator has to hear of it, and there are few.
+    void log_conflicts() {
+        for (Pipeline* const pipeline : pipelines_) {
+            pipeline->control().take_conflicts(log_conflict);
+        }
     }
 
     std::vector<Pipeline*> pipelines_;

@@ -71,10 +71,9 @@ class WorkerNic {
         return offloads;
     }
 
-    /// Packets of other workers that wait for our transmit queue.
-    [[nodiscard]] bool has_forwarded() const {
-        return std::ranges::any_of(in_, [](const Ring* ring) { return !ring->empty(); });
-    }
+    /// How many packets of other workers were sent, or wait for room, since the last call: work, so
+    /// that the worker does not rest while there may be more.
+    [[nodiscard]] std::size_t take_forwarded() { return std::exchange(forwarded_, waiting_count_); }
 
     /// Frees what waits in the rings; when no worker runs any more.
     void clear() {
@@ -103,6 +102,7 @@ class WorkerNic {
             return;
         }
         const std::size_t sent = queue_->transmit(std::span{waiting_}.first(waiting_count_));
+        forwarded_ += sent;
         std::copy(waiting_.begin() + static_cast<std::ptrdiff_t>(sent),
                   waiting_.begin() + static_cast<std::ptrdiff_t>(waiting_count_), waiting_.begin());
         waiting_count_ -= sent;
@@ -112,6 +112,7 @@ class WorkerNic {
     std::unique_ptr<Ring> out_;
     std::vector<Ring*> in_;
     std::size_t waiting_count_ = 0;
+    std::size_t forwarded_ = 0;
     std::array<Packet, burst_max> waiting_{};
 };
 

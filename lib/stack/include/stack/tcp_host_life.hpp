@@ -113,6 +113,9 @@ void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
     table_.replace(in.hash, in.reference.bits, Reference{Reference::Kind::connection, slot}.bits);
     ++table_changes_;
     tell(connection, SocketEvent::opened, now);
+    if (core_.draining) {
+        tell(connection, SocketEvent::drain, now); // Was half open when the others heard of it.
+    }
     if (connection.tcb.state == tcp::State::closed) {
         settle(connection, now);
         core_.nic.release(in.packet);
