@@ -8,7 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 source "$root/drivers-cfg/packages.sh"
 
 readonly namespace=millrace-quickstart
-readonly lock_file=/run/lock/millrace-quickstart.lock
+readonly lock_file=/run/millrace-quickstart.lock
 readonly server4=198.18.0.2 server6=2001:db8::2
 readonly peer4=198.18.0.1/24 peer6=2001:db8::1/64
 readonly big_file=100mb.bin
@@ -22,7 +22,7 @@ usage: ./quickstart.sh [--check] [--port PORT] [--build DIRECTORY]
                 next that is free)
   --build DIR   take the programs from this build, and build nothing
 
-Without --check it stays until Ctrl-C. It leaves nothing behind but the packages and the build.
+Without --check it stays until Ctrl-C. It leaves nothing on the disk but the packages and build/.
 TEXT
 }
 
@@ -54,9 +54,13 @@ done
 
 ((EUID == 0)) || die "making a network namespace needs root; run: sudo $0 $*"
 
-mkdir -p "${lock_file%/*}"
-exec 9>"$lock_file"
-flock -n 9 || die "another quickstart is running on this machine; stop it first (Ctrl-C there)"
+lock_machine() {
+  exec 9>"$lock_file"
+  flock -n 9 || die "another quickstart is running on this machine; stop it first (Ctrl-C there)"
+  # The file goes with the run that holds it: what we have locked may be gone.
+  [[ "$lock_file" -ef /proc/self/fd/9 ]] || lock_machine
+}
+lock_machine
 
 # What is running or made, for clean_up.
 server_pid=
@@ -108,6 +112,7 @@ clean_up() {
     rm -rf "$directory"
     rmdir --ignore-fail-on-non-empty /run/millrace 2>/dev/null
   fi
+  rm -f "$lock_file"
   exit "$status"
 }
 trap clean_up EXIT
@@ -115,6 +120,8 @@ trap 'exit 130' INT TERM HUP
 
 build_server() {
   if [[ -n "$build" ]]; then return; fi
+  # Where there is a ccache, meson takes it.
+  export CCACHE_DIR=$root/build/ccache
   build=$root/build/quickstart
   say "building millrace in ${build#"$PWD"/}"
   local log=$directory/build.log recorded=$build/.millrace-root
@@ -213,7 +220,8 @@ millrace is serving. To try, in another terminal on this machine, as root:
   ip netns exec $namespace curl --data hello http://$server4/echo
   ip netns exec $namespace ping -c 3 $server4
   ip netns exec $namespace ping -c 3 $server6
-  ip netns exec $namespace curl -s http://$server4/$big_file | sha256sum     # cat: $big_file.sha256
+  ip netns exec $namespace curl -s http://$server4/$big_file | sha256sum
+      # $(sum_of_big_file)
   echo hello | ip netns exec $namespace socat -t 5 - TCP4:$server4:7         # echo
   echo hello | ip netns exec $namespace socat -t 2 - UDP4:$server4:7
   $build/apps/millrace-ctl conns

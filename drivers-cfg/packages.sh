@@ -10,12 +10,12 @@
 # test:  what tests/run.sh needs beyond all of these.
 # pci:   for binding a NIC to a DPDK driver (bind.sh).
 declare -A packages=(
-  [build]="g++ meson ninja-build pkgconf libdpdk-dev libtbb-dev libtomlplusplus-dev libcli11-dev
-           libfmt-dev libspdlog-dev nlohmann-json3-dev libboost-dev zlib1g-dev libbrotli-dev"
+  [build]="g++ meson ninja-build pkgconf libdpdk-dev libtomlplusplus-dev libcli11-dev libfmt-dev
+           libspdlog-dev nlohmann-json3-dev libboost-dev"
   [run]="iproute2 ethtool socat"
   [check]="curl iputils-ping"
-  [test]="libgtest-dev libgmock-dev libbenchmark-dev clang-14 libclang-rt-14-dev ccache shellcheck
-          wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev"
+  [test]="libgtest-dev libgmock-dev libbenchmark-dev libtbb-dev clang-14 libclang-rt-14-dev
+          clang-format-14 ccache shellcheck wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev"
   [pci]="dpdk pciutils kmod"
 )
 

@@ -17,7 +17,7 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   --only STAGE   only this stage (may be repeated): ${all_stages[*]}
   --no-install   do not look for missing packages
 
-  scripts    shellcheck, and Python's own compiler, over every script
+  scripts    shellcheck, and Python's own compiler, over every script; clang-format over every source
   gcc        build with g++, warnings are errors; unit tests
   sim        simulations, in g++'s build
   bench      every micro benchmark runs, for a moment each, in g++'s build
@@ -69,7 +69,7 @@ child=
 trap 'interrupted' INT TERM HUP
 
 # Builds in different directories may share compiled objects.
-export CCACHE_NOHASHDIR=1
+export CCACHE_NOHASHDIR=1 CCACHE_DIR=$root/build/ccache
 export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
@@ -185,6 +185,14 @@ stage_scripts() {
       fail "syntax of $file" "python3 -m py_compile $file"
     fi
   done
+  local sources=()
+  mapfile -t sources < <(find lib apps tests bench -name '*.[ch]pp' | sort)
+  if clang-format-14 --dry-run -Werror "${sources[@]}" >"$scratch/format.log" 2>&1; then
+    tally 1 0 0
+  else
+    grep 'error:' "$scratch/format.log" | cut -d : -f 1 | uniq
+    fail "clang-format of those" "clang-format-14 --dry-run -Werror FILE (or -i, to mend it)"
+  fi
 }
 
 # The build that gcc, sim, bench and net share.

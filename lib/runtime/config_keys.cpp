@@ -82,8 +82,8 @@ Section<WorkersConfig> workers_section() {
     section.duration<microseconds>(
         "idle_latency_us", &WorkersConfig::idle_latency, {10, 100'000}, "us",
         "How long a packet may wait because its worker rests, after a long "
-        "silence; after a short one it is less. 100 costs an idle worker about "
-        "13 % of a core, 1000 about 2 %.");
+        "silence; after a short one it is less. The less, the more of a core an "
+        "idle worker takes; at 1000 it is under 5 %.");
     return section;
 }
 

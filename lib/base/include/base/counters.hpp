@@ -28,7 +28,8 @@ class Counters {
     }
 
   private:
-    mutable std::array<std::uint64_t, size> values_{}; ///< Mutable for atomic_ref, which is not const.
+    /// Mutable for atomic_ref, which takes nothing const.
+    mutable std::array<std::uint64_t, size> values_{};
 };
 
 } // namespace millrace
