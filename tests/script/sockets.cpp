@@ -241,6 +241,14 @@ Outcome Sockets::accept(Endpoint& listener) {
     return {accepted->descriptor, {}, false};
 }
 
+/// Of an attempt that failed no service is told; the counters say how.
+void Sockets::look_for_refusal(Endpoint& endpoint) {
+    if (endpoint.phase == Phase::connecting && host_->state(endpoint.ports) == tcp::State::closed) {
+        closed(endpoint);
+        endpoint.error = endpoint.error == "ECONNRESET" ? "ECONNREFUSED" : endpoint.error;
+    }
+}
+
 Outcome Sockets::connect(Endpoint& endpoint, bool again) {
     if (endpoint.phase == Phase::fresh && !again) {
         endpoint.phase = Phase::connecting;
@@ -251,11 +259,7 @@ Outcome Sockets::connect(Endpoint& endpoint, bool again) {
         }
         return endpoint.nonblocking ? Outcome::failed("EINPROGRESS") : Outcome::waiting();
     }
-    if (endpoint.phase == Phase::connecting && host_->state(endpoint.ports) == tcp::State::closed) {
-        // Of an attempt that failed no service is told; the counters say how.
-        closed(endpoint);
-        endpoint.error = endpoint.error == "ECONNRESET" ? "ECONNREFUSED" : endpoint.error;
-    }
+    look_for_refusal(endpoint);
     if (endpoint.phase == Phase::ended) {
         return Outcome::failed(std::exchange(endpoint.error, {}));
     }
@@ -348,9 +352,7 @@ Outcome Sockets::get_option(Endpoint& endpoint, const Call& call, unsigned line)
     if (argument(call, 2, line) != "SO_ERROR") {
         throw Failure{line, "the runner does not know this option"};
     }
-    if (endpoint.phase == Phase::connecting) {
-        static_cast<void>(connect(endpoint, true));
-    }
+    look_for_refusal(endpoint);
     const std::string error = std::exchange(endpoint.error, {});
     const std::string& wanted = argument(call, 3, line);
     if (wanted != "[" + (error.empty() ? "0" : error) + "]") {

@@ -78,6 +78,7 @@ class Sockets {
     void act(Endpoint& endpoint, Act what);
     void opened(stack::Socket& socket);
     void closed(Endpoint& endpoint);
+    void look_for_refusal(Endpoint& endpoint);
 
     // One call each
     [[nodiscard]] Outcome make_socket();
