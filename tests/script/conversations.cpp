@@ -77,6 +77,13 @@ Packet Conversations::to_live(const Segment& segment) {
     return packet;
 }
 
+Packet Conversations::quoted(const Segment& segment) {
+    const Bases& bases = of(segment.conversation);
+    Packet packet{bases.ports, segment, {}};
+    packet.segment.seq = *segment.seq + bases.ours.value_or(0);
+    return packet;
+}
+
 void Conversations::notice(const Packet& sent) {
     const unsigned number = number_of(sent.ports);
     if (number == 0) {

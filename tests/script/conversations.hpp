@@ -29,6 +29,9 @@ class Conversations {
     /// The peer's segment with its numbers as the stack will see them.
     [[nodiscard]] Packet to_live(const Segment& segment);
 
+    /// A segment of ours with the numbers that it had on its way: what a router quotes.
+    [[nodiscard]] Packet quoted(const Segment& segment);
+
     /// Notes what a packet that was sent tells of our initial sequence number.
     void notice(const Packet& sent);
 

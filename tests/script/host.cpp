@@ -97,8 +97,8 @@ void Host::poll() {
     }
 }
 
-void Host::arrives(const Packet& packet) {
-    MILLRACE_ASSERT(nic_.deliver(frame_of(family_, packet)));
+void Host::arrives(const support::Frame& frame) {
+    MILLRACE_ASSERT(nic_.deliver(frame));
     poll();
 }
 
@@ -165,6 +165,12 @@ std::optional<std::uint64_t> Host::counter(std::string_view name) {
     if (group == "stack") {
         const auto index = index_of(stack::counter_names, rest);
         return index ? std::optional{core.counters[static_cast<stack::Counter>(*index)]}
+                     : std::nullopt;
+    }
+    if (group == "control") {
+        const auto index = index_of(stack::control_counter_names, rest);
+        return index ? std::optional{worker_.control()
+                                         .counters()[static_cast<stack::ControlCounter>(*index)]}
                      : std::nullopt;
     }
     if (group == "drop") {

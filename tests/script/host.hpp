@@ -32,8 +32,10 @@ class Host {
 
     [[nodiscard]] Instant now() const { return now_; }
 
-    /// The peer sends.
-    void arrives(const Packet& packet);
+    [[nodiscard]] Family family() const { return family_; }
+
+    /// The peer, or a router, sends.
+    void arrives(const support::Frame& frame);
 
     /// Goes on to the next thing that is due, or to `limit` when nothing is before it.
     void step(Instant limit);
@@ -54,7 +56,8 @@ class Host {
     /// The state that the connection table shows, or CLOSED.
     [[nodiscard]] tcp::State state(const Ports& ports) const;
 
-    /// The worker's numbers by name: a gauge, or tcp.NAME, drop.NAME, stack.NAME for counters.
+    /// The worker's numbers by name: a gauge, or tcp.NAME, drop.NAME, stack.NAME,
+    /// control.NAME for counters.
     [[nodiscard]] std::optional<std::uint64_t> counter(std::string_view name);
 
     /// Ends everything. Empty, or which pool has not got everything back.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "script.hpp"
 #include "segment.hpp"
 #include "support/memory_nic.hpp"
 #include "wire/address.hpp"
@@ -42,6 +43,9 @@ struct Packet {
 
 /// A frame from the peer to the stack.
 [[nodiscard]] support::Frame frame_of(Family family, const Packet& packet);
+
+/// A frame from a router on the way, about a segment of ours.
+[[nodiscard]] support::Frame frame_of(Family family, const IcmpError& error, const Packet& quoted);
 
 /// The TCP segment in a frame from the stack, or nothing when it is something else. Throws
 /// `std::runtime_error` for one that no peer would take: wrong checksum, address, length.

@@ -128,6 +128,46 @@ void parse_sequence(Lexer& in, Segment& segment) {
     }
 }
 
+IcmpError::Kind parse_icmp_kind(Lexer& in) {
+    using Kind = IcmpError::Kind;
+    constexpr std::array<std::pair<std::string_view, Kind>, 5> unreachable{
+        {{"net_unreachable", Kind::net_unreachable},
+         {"host_unreachable", Kind::host_unreachable},
+         {"port_unreachable", Kind::port_unreachable},
+         {"admin_prohibited", Kind::admin_prohibited},
+         {"frag_needed", Kind::frag_needed}}};
+    in.expect("icmp");
+    if (in.take_word("time_exceeded")) {
+        return Kind::time_exceeded;
+    }
+    in.expect("unreachable");
+    for (const auto& [name, kind_of_error] : unreachable) {
+        if (in.take_word(name)) {
+            return kind_of_error;
+        }
+    }
+    in.fail("what is unreachable");
+}
+
+IcmpError parse_icmp(Lexer& in) {
+    IcmpError error;
+    in.expect("[");
+    parse_sequence(in, error.quoted);
+    in.expect("]");
+    error.kind = parse_icmp_kind(in);
+    if (error.kind == IcmpError::Kind::frag_needed) {
+        in.expect("mtu");
+        error.mtu = static_cast<std::uint16_t>(in.number(u16));
+    }
+    return error;
+}
+
+/// A quoted segment stands in brackets, and has a colon.
+bool at_quote(const Lexer& in) {
+    Lexer ahead = in;
+    return ahead.take("[") && ahead.until("]").find(':') != std::string_view::npos;
+}
+
 Segment parse_segment(Lexer& in) {
     Segment segment;
     while (in.take("[")) {
@@ -257,7 +297,11 @@ Time parse_time(Lexer& in) {
 void parse_event(Lexer& in, Script& script) {
     Event event{in.line(), parse_time(in), Call{}};
     if (in.take("<")) {
-        event.what = parse_inbound(in);
+        if (at_quote(in)) {
+            event.what = parse_icmp(in);
+        } else {
+            event.what = parse_inbound(in);
+        }
     } else if (in.take(">")) {
         event.what = Outbound{parse_segment(in)};
     } else if (in.take("%{")) {

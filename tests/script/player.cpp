@@ -167,7 +167,13 @@ void Player::refuse_unexpected(unsigned line, Instant before) const {
 
 void Player::play(const Event& event, const Inbound& inbound) {
     advance(event);
-    host_.arrives(conversations_.to_live(inbound.segment));
+    host_.arrives(frame_of(host_.family(), conversations_.to_live(inbound.segment)));
+    step(host_.now());
+}
+
+void Player::play(const Event& event, const IcmpError& error) {
+    advance(event);
+    host_.arrives(frame_of(host_.family(), error, conversations_.quoted(error.quoted)));
     step(host_.now());
 }
 

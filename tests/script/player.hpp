@@ -27,6 +27,7 @@ class Player {
     };
 
     void play(const Event& event, const Inbound& inbound);
+    void play(const Event& event, const IcmpError& error);
     void play(const Event& event, const Outbound& outbound);
     void play(const Event& event, const Call& call);
     void play(const Event& event, const Assertion& assertion);

@@ -32,6 +32,21 @@ struct Outbound {
     Segment segment;
 };
 
+/// `< [1:1001(1000)] icmp unreachable frag_needed mtu 1240`: a router answers a segment of ours.
+struct IcmpError {
+    enum class Kind : std::uint8_t {
+        net_unreachable,
+        host_unreachable,
+        port_unreachable,
+        admin_prohibited,
+        frag_needed,
+        time_exceeded,
+    };
+    Segment quoted; ///< Its sequence number and length.
+    Kind kind = Kind::net_unreachable;
+    std::uint16_t mtu = 0; ///< Over IPv4; over IPv6 it is 20 more, for the same MSS.
+};
+
 /// `write(4, ..., 1000) = 1000` or `= -1 EPIPE (Broken pipe)`.
 struct Call {
     std::string name;
@@ -50,7 +65,7 @@ struct Assertion {
 struct Event {
     unsigned line = 0;
     Time time;
-    std::variant<Inbound, Outbound, Call, Assertion> what;
+    std::variant<Inbound, IcmpError, Outbound, Call, Assertion> what;
 };
 
 /// `--name=value`
