@@ -43,7 +43,7 @@ Option parse_timestamps(Lexer& in) {
 
 /// Any other kind, by its number and bytes: `option 253 1 2`.
 Option parse_unknown(Lexer& in) {
-    Option option{static_cast<std::uint8_t>(in.number(255)), {}};
+    Option option{static_cast<std::uint8_t>(in.number(255)), {}, true};
     while (!in.at(",") && !in.at(">")) {
         option.values.push_back(number_or_any(in, 255));
     }

@@ -183,7 +183,7 @@ std::vector<std::byte> encode_options(const std::vector<Option>& options) {
         if (option.kind == kind::end || option.kind == kind::nop) {
             continue;
         }
-        const std::size_t width = width_of(option.kind);
+        const std::size_t width = option.raw ? 1 : width_of(option.kind);
         bytes.push_back(static_cast<std::byte>(2 + width * option.values.size()));
         for (const auto& value : option.values) {
             for (std::size_t i = width; i-- > 0;) {
@@ -198,7 +198,7 @@ std::vector<std::byte> encode_options(const std::vector<Option>& options) {
 std::optional<std::vector<Option>> decode_options(std::span<const std::byte> bytes) {
     std::vector<Option> options;
     while (!bytes.empty() && bytes[0] != std::byte{kind::end}) {
-        Option option{std::to_integer<std::uint8_t>(bytes[0]), {}};
+        Option option{std::to_integer<std::uint8_t>(bytes[0]), {}, false};
         std::size_t length = 1;
         if (option.kind != kind::nop) {
             length = bytes.size() < 2 ? 0 : std::to_integer<std::size_t>(bytes[1]);

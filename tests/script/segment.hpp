@@ -14,10 +14,12 @@
 namespace millrace::script {
 
 /// One TCP option with its numbers: `mss 1460` has one, `TS val 1 ecr 0` two, each SACK block two.
-/// A number that is missing stands for any (`*`).
+/// A number that is missing stands for any (`*`). Of a raw one the numbers are its bytes, whatever
+/// its kind.
 struct Option {
     std::uint8_t kind = 0;
     std::vector<std::optional<std::uint32_t>> values;
+    bool raw = false;
 };
 
 /// What a script says of a segment, or what was sent, counted from the conversation's bases. A
