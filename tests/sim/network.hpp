@@ -59,9 +59,6 @@ class Network {
     /// The next frame that has arrived by `now`.
     [[nodiscard]] std::optional<Arrival> take(Instant now);
 
-    /// Everything arrives from now on as it was sent.
-    void heal() { impairments_ = {.delay = impairments_.delay}; }
-
     [[nodiscard]] const LinkCounters& counters() const { return counters_; }
 
   private:

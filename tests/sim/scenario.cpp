@@ -44,13 +44,47 @@ Impairments draw_impairments(Draw& draw) {
     return impairments;
 }
 
+/// Small numbers as likely as large ones, and the ends of the range more often than that.
+std::uint64_t draw_length(Draw& draw, double longest) {
+    switch (draw.integer(1, 10)) {
+    case 1:
+        return 0;
+    case 2:
+        return 1;
+    case 3:
+        return draw.integer(static_cast<std::uint64_t>(0.8 * longest),
+                            static_cast<std::uint64_t>(longest));
+    default:
+        return draw.logarithmic(1, longest);
+    }
+}
+
+/// Such that the wrap lies within the reach of most streams, or anywhere.
+std::uint32_t draw_iss(Draw& draw) {
+    const std::uint64_t before_wrap =
+        draw.one_in(4) ? draw.integer(1, UINT32_MAX) : draw.logarithmic(1, 2e6);
+    return 0U - static_cast<std::uint32_t>(before_wrap);
+}
+
+std::optional<Cut> draw_cut(Draw& draw, std::size_t connections) {
+    if (!draw.one_in(12)) {
+        return std::nullopt;
+    }
+    Cut cut;
+    cut.connection = draw.integer(0, connections - 1);
+    cut.after_segments = draw.logarithmic(1, 1000);
+    const std::uint64_t directions = draw.integer(1, 3);
+    cut.from = {(directions & 1) != 0, (directions & 2) != 0};
+    return cut;
+}
+
 Stream draw_stream(Draw& draw, bool long_ones) {
     Stream stream;
     const double longest = long_ones ? 1e7 : 3e5;
     stream.sends = draw.integer(0, UINT32_MAX);
     stream.expects = draw.integer(0, UINT32_MAX);
-    stream.send_bytes = draw.one_in(10) ? 0 : draw.logarithmic(1, longest);
-    stream.expect_bytes = draw.one_in(10) ? 0 : draw.logarithmic(1, longest);
+    stream.send_bytes = draw_length(draw, longest);
+    stream.expect_bytes = draw_length(draw, longest);
     if (draw.one_in(4)) {
         stream.eats_at_once = static_cast<std::uint32_t>(draw.logarithmic(64, 20'000));
         stream.rests = std::chrono::microseconds{draw.logarithmic(10, 5'000)};
@@ -76,14 +110,13 @@ Scenario Scenario::from_seed(std::uint64_t seed) {
     for (std::uint64_t i = 0; i < connections; ++i) {
         scenario.client_streams.push_back(draw_stream(draw, alone));
     }
-    const std::uint64_t before_wrap = draw.logarithmic(1, 2e6);
-    scenario.client_iss = static_cast<std::uint32_t>(std::uint64_t{1} << 32) -
-                          static_cast<std::uint32_t>(before_wrap);
+    scenario.iss = {draw_iss(draw), draw_iss(draw)};
     scenario.receive_buffer_bytes = static_cast<std::uint32_t>(draw.logarithmic(8192, 1 << 20));
     scenario.chunks = draw.one_in(8) ? 64 : 4096;
     scenario.packets = draw.one_in(8) ? 256 : 4096;
     scenario.checksum_offload = draw.one_in(2);
     scenario.attach = draw.one_in(2);
+    scenario.cut = draw_cut(draw, connections);
     return scenario;
 }
 

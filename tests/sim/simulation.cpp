@@ -65,26 +65,38 @@ Simulation::Simulation(const Scenario& scenario)
         std::swap(mirror.send_bytes, mirror.expect_bytes);
         hosts_[1].streams.push_back(mirror);
     }
-    choose_start();
+    set_clocks();
     make_host(0);
     make_host(1);
 }
 
-/// Begins at the instant at which the first connection's ISS is the scenario's.
-void Simulation::choose_start() {
-    const tcp::SequenceSource source{sequence_key(scenario_.seed, 0)};
+/// The host's key for a connection.
+template <class Addr>
+flow::FourTuple<Addr> Simulation::key(unsigned host, std::uint16_t number) const {
+    const auto client_port = static_cast<std::uint16_t>(StreamService::first_port + number);
+    return {address_of<Addr>(host), address_of<Addr>(1 - host),
+            host == 0 ? client_port : server_port, host == 0 ? server_port : client_port};
+}
+
+/// What the host's clock shows when it draws the scenario's ISS for the first connection.
+Duration Simulation::clock_at_first_iss(unsigned host) const {
+    const tcp::SequenceSource source{sequence_key(scenario_.seed, host)};
     const auto hash_of = [&](const auto& key) {
         return source.initial(std::as_bytes(std::span{&key, 1}), Instant{}).value();
     };
-    const std::uint32_t hash = scenario_.ipv6 ? hash_of(client_key<wire::Ipv6Addr>(0))
-                                              : hash_of(client_key<wire::Ipv4Addr>(0));
-    now_ = Instant{std::chrono::microseconds{4} * std::int64_t{scenario_.client_iss - hash}};
+    const std::uint32_t hash = scenario_.ipv6 ? hash_of(key<wire::Ipv6Addr>(host, 0))
+                                              : hash_of(key<wire::Ipv4Addr>(host, 0));
+    return std::chrono::microseconds{4} * std::int64_t{scenario_.iss[host] - hash};
 }
 
-template <class Addr>
-flow::FourTuple<Addr> Simulation::client_key(std::uint16_t number) const {
-    return {address_of<Addr>(0), address_of<Addr>(1),
-            static_cast<std::uint16_t>(StreamService::first_port + number), server_port};
+/// The client connects at once. The server answers after a request for its link-layer address, the
+/// reply, and the SYN.
+void Simulation::set_clocks() {
+    constexpr Duration whole_turn = std::chrono::microseconds{4} * (std::int64_t{1} << 32);
+    now_ = Instant{clock_at_first_iss(0)};
+    deadline_ = now_ + std::chrono::hours{24};
+    const Instant first_syn = now_ + 3 * scenario_.impairments.delay;
+    hosts_[1].clock_offset = Instant{clock_at_first_iss(1) + whole_turn} - first_syn;
 }
 
 void Simulation::make_host(unsigned index) {
@@ -93,8 +105,10 @@ void Simulation::make_host(unsigned index) {
     offloads.multi_segment = scenario_.attach;
     offloads.ipv4_checksum = offloads.tcp_checksum = scenario_.checksum_offload;
     host.nic = std::make_unique<support::MemoryNic>(scenario_.packets, offloads);
-    host.worker =
-        std::make_unique<Worker>(*host.nic, settings_for(scenario_, index), nullptr, now_);
+    host.worker = std::make_unique<Worker>(*host.nic, settings_for(scenario_, index), nullptr,
+                                           host_time(host));
+    host.iss.resize(host.streams.size());
+    host.gave_up.resize(host.streams.size());
     stack::ListenerOptions options;
     options.port = index == 0 ? 0 : server_port;
     host.worker->listen(options, StreamService{host.streams});
@@ -102,28 +116,57 @@ void Simulation::make_host(unsigned index) {
 
 template <class Addr>
 void Simulation::open_connections() {
-    for (std::uint16_t i = 0; i < hosts_[0].streams.size(); ++i) {
-        MILLRACE_ASSERT(hosts_[0].worker->connect(client_key<Addr>(i), 0, now_));
+    Host& client = hosts_[0];
+    for (std::uint16_t i = 0; i < client.streams.size(); ++i) {
+        MILLRACE_ASSERT(client.worker->connect(key<Addr>(0, i), 0, host_time(client)));
     }
 }
 
 void Simulation::poll(unsigned index) {
     Host& host = hosts_[index];
-    host.worker->poll_once(now_);
+    const auto& counters = host.worker->core().tcp_counters;
+    const std::uint64_t before = counters[tcp::Counter::gave_up];
+    host.worker->poll_once(host_time(host));
+    if (const std::uint64_t after = counters[tcp::Counter::gave_up]; after > before) {
+        find_who_gave_up(index, after - before);
+    }
     support::Frame frame;
     while (host.nic->take_sent(frame)) {
-        network_.send(index, std::move(frame), now_);
+        send(index, std::move(frame));
     }
 }
 
+void Simulation::send(unsigned from, support::Frame frame) {
+    Host& host = hosts_[from];
+    const std::optional<SegmentSeen> segment = see_segment(frame);
+    if (segment && segment->connection < host.streams.size()) {
+        if (segment->syn && !host.streams[segment->connection].opened) {
+            host.iss[segment->connection] = segment->seq;
+        }
+        if (is_cut_off(from, segment->connection)) {
+            return;
+        }
+    }
+    network_.send(from, std::move(frame), now_);
+}
+
+bool Simulation::is_cut_off(unsigned from, std::size_t connection) {
+    return scenario_.cut && scenario_.cut->connection == connection &&
+           segments_of_cut_++ >= scenario_.cut->after_segments && scenario_.cut->from[from];
+}
+
+/// By the link's clock.
+Instant Simulation::next_deadline(const Host& host) const {
+    const Instant next = host.worker->next_deadline();
+    return next == never || next == Instant::min() ? next : next - host.clock_offset;
+}
+
 void Simulation::advance_to_next() {
-    Instant next = network_.next_arrival();
+    Instant next = std::min(network_.next_arrival(), std::min(deadline_, abandon_at_));
     for (const Host& host : hosts_) {
-        next = std::min(next, host.worker->next_deadline());
+        next = std::min(next, next_deadline(host));
     }
-    if (next != never) {
-        now_ = std::max(next, now_ + 1us);
-    }
+    now_ = std::max(next, now_ + 1us);
 }
 
 void Simulation::step() {
@@ -143,41 +186,106 @@ bool Simulation::all_ended() const {
     });
 }
 
-bool Simulation::any_gave_up() const {
-    return std::ranges::any_of(hosts_, [](const Host& host) {
-        return host.worker->core().tcp_counters[tcp::Counter::gave_up] > 0;
-    });
+// --------------------------------------------------------------------------------------- giving up
+
+/// Which connections a host has, in any state.
+std::vector<bool> Simulation::connections_at(unsigned index) const {
+    const Worker& worker = *hosts_[index].worker;
+    std::vector<bool> found(hosts_[index].streams.size());
+    const auto take = [&](const auto& summary) {
+        const auto port = std::max(summary.key.local_port, summary.key.remote_port);
+        found[static_cast<std::size_t>(port - StreamService::first_port)] = true;
+    };
+    static_cast<void>(worker.host<wire::Ipv4Addr>().walk(0, UINT32_MAX, take));
+    static_cast<void>(worker.host<wire::Ipv6Addr>().walk(0, UINT32_MAX, take));
+    return found;
+}
+
+/// The host's last poll has given `count` connections up: among those that have ended in it the
+/// unfinished ones, or else finished ones that waited for the acknowledgement of their FIN.
+void Simulation::find_who_gave_up(unsigned index, std::uint64_t count) {
+    Host& host = hosts_[index];
+    const std::vector<bool> alive = connections_at(index);
+    std::uint64_t found = 0;
+    for (const bool finished : {false, true}) {
+        for (std::size_t i = 0; i < host.streams.size() && (!finished || found < count); ++i) {
+            const Stream& stream = host.streams[i];
+            const bool ended_now =
+                !alive[i] && (stream.opened ? stream.closed_at == host_time(host) : index == 0);
+            if (ended_now && stream.complete() == finished && !gave_up(i)) {
+                host.gave_up[i] = true;
+                ++found;
+            }
+        }
+    }
+    if (found > count) {
+        failure_ = std::to_string(found) + " connections ended unfinished where " +
+                   std::to_string(count) + " gave up";
+    }
+    // Longer than all the retransmissions of a peer that has something to send.
+    abandon_at_ = now_ + std::chrono::hours{1};
+}
+
+bool Simulation::gave_up(std::size_t connection) const {
+    return hosts_[0].gave_up[connection] || hosts_[1].gave_up[connection];
+}
+
+bool Simulation::only_peers_of_these_are_left() const {
+    for (unsigned index = 0; index < 2; ++index) {
+        const std::vector<bool> alive = connections_at(index);
+        for (std::size_t i = 0; i < alive.size(); ++i) {
+            if (alive[i] && !hosts_[1 - index].gave_up[i]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/// A peer that waits for data, without keep-alive, never hears that the other end gave up.
+void Simulation::end_forgotten_peers() {
+    if (only_peers_of_these_are_left()) {
+        for (Host& host : hosts_) {
+            host.worker->abort_all(host_time(host));
+        }
+    }
+    abandon_at_ = now_ + std::chrono::hours{1};
 }
 
 Outcome Simulation::run() {
-    const Instant deadline = now_ + std::chrono::hours{24};
     if (scenario_.ipv6) {
         open_connections<wire::Ipv6Addr>();
     } else {
         open_connections<wire::Ipv4Addr>();
     }
     poll(0);
-    while (!all_ended() && now_ < deadline) {
+    while (!all_ended() && now_ < deadline_) {
         step();
-        if (any_gave_up()) {
-            // Without keep-alive the other end may never hear of it: end it too.
-            for (Host& host : hosts_) {
-                host.worker->abort_all(now_);
-            }
+        if (now_ >= abandon_at_) {
+            end_forgotten_peers();
         }
     }
     Outcome outcome;
-    outcome.failure = all_ended() ? check_streams() : "a connection has not ended in a day";
+    outcome.failure = failure_;
+    if (outcome.failure.empty()) {
+        outcome.failure = all_ended() ? check_streams() : "a connection has not ended in a day";
+    }
     for (Host& host : hosts_) {
-        host.worker->release_everything(now_);
+        host.worker->release_everything(host_time(host));
     }
     if (outcome.failure.empty()) {
         outcome.failure = check_pools();
     }
-    outcome.passed = outcome.failure.empty();
     count_events(outcome);
+    if (outcome.failure.empty()) {
+        outcome.failure = check_timers();
+    }
+    outcome.passed = outcome.failure.empty();
     return outcome;
 }
+
+// ------------------------------------------------------------------------------ what has come of
+// it
 
 std::string Simulation::check_streams() const {
     for (unsigned side = 0; side < 2; ++side) {
@@ -188,7 +296,7 @@ std::string Simulation::check_streams() const {
             if (stream.wrong) {
                 return name + " is wrong before byte " + std::to_string(stream.received);
             }
-            if (!stream.complete() && !any_gave_up()) {
+            if (!stream.complete() && !gave_up(i)) {
                 return name + " has received " + std::to_string(stream.received) + " of " +
                        std::to_string(stream.expect_bytes) + " bytes and sent " +
                        std::to_string(stream.sent) + " of " + std::to_string(stream.send_bytes);
@@ -210,9 +318,25 @@ std::string Simulation::check_pools() const {
             0) {
             return side + "nodes, chunks or reassemblies are missing";
         }
-        if (core.wheel.size() > 0 && host.worker->is_drained() &&
-            host.worker->template host<wire::Ipv4Addr>().connections() != 0) {
-            return side + "a timer is left";
+    }
+    return {};
+}
+
+/// Empties the wheels. No connection has a timer any more; the peer's entries in the neighbour
+/// caches and the control protocols have at most one each. Nothing is polled after this.
+std::string Simulation::check_timers() {
+    for (Host& host : hosts_) {
+        std::array<unsigned, static_cast<std::size_t>(stack::TimerKind::control) + 1> left{};
+        host.worker->core().wheel.advance(never,
+                                          [&](const timer::Node& node) { ++left[node.kind()]; });
+        for (std::size_t kind = 0; kind < left.size(); ++kind) {
+            const bool of_connections =
+                kind < static_cast<std::size_t>(stack::TimerKind::neighbour_ipv4);
+            if (left[kind] > (of_connections ? 0U : 1U)) {
+                return (&host == &hosts_[0] ? "client: " : "server: ") +
+                       std::to_string(left[kind]) + " timers of kind " + std::to_string(kind) +
+                       " are left";
+            }
         }
     }
     return {};
@@ -229,11 +353,6 @@ void Simulation::count_events(Outcome& outcome) const {
             const auto drop = static_cast<wire::Drop>(i);
             outcome.events["drop." + std::string{wire::name(drop)}] += core.drops[drop];
         }
-        for (const Stream& stream : host.streams) {
-            const bool wraps = stream.sends == hosts_[0].streams.front().sends &&
-                               stream.sent > 0U - scenario_.client_iss;
-            outcome.events["sequence_wrap"] += wraps ? 1U : 0U;
-        }
         outcome.events["payload_attached"] +=
             core.counters[stack::Counter::payload_bytes_attached] > 0 ? 1U : 0U;
     }
@@ -242,6 +361,34 @@ void Simulation::count_events(Outcome& outcome) const {
     outcome.events["link.duplicated"] += link.duplicated;
     outcome.events["link.reordered"] += link.reordered;
     outcome.events["link.corrupted"] += link.corrupted;
+    outcome.events[scenario_.ipv6 ? "ipv6" : "ipv4"] = 1;
+    count_streams(outcome);
+}
+
+void Simulation::count_streams(Outcome& outcome) const {
+    const auto count = [&](const char* event, bool met) { outcome.events[event] += met ? 1U : 0U; };
+    for (std::size_t i = 0; i < hosts_[0].streams.size(); ++i) {
+        const std::array wraps{has_wrapped(0, i), has_wrapped(1, i)};
+        count("sequence_wrap_to_client", wraps[0]);
+        count("sequence_wrap_to_server", wraps[1]);
+        count("sequence_wrap_both_ways", wraps[0] && wraps[1]);
+        for (const Host& host : hosts_) {
+            const Stream& stream = host.streams[i];
+            count("stream_of_1_byte", stream.complete() && stream.received == 1);
+            count("stream_of_8_megabytes", stream.complete() && stream.received >= 8'000'000);
+        }
+        if (gave_up(i)) {
+            ++outcome.gave_up;
+            outcome.gave_up_uncut += scenario_.cut && scenario_.cut->connection == i ? 0U : 1U;
+        }
+    }
+    count("gave_up", outcome.gave_up > 0);
+}
+
+/// The byte with sequence number 0 has come.
+bool Simulation::has_wrapped(unsigned receiver, std::size_t connection) const {
+    const wire::SeqNum first_byte = hosts_[1 - receiver].iss[connection] + 1;
+    return hosts_[receiver].streams[connection].received > 0U - first_byte.value();
 }
 
 } // namespace millrace::sim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "network.hpp"
+#include "segment_seen.hpp"
 #include "stream_service.hpp"
 
 #include "base/time.hpp"
@@ -11,10 +12,18 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace millrace::sim {
+
+/// One connection's link breaks for good, in one direction or both.
+struct Cut {
+    std::size_t connection = 0;
+    std::uint64_t after_segments = 0; ///< Of the connection, in both directions together.
+    std::array<bool, 2> from{};       ///< Whose segments are lost.
+};
 
 /// Everything that a run depends on, drawn from its seed.
 struct Scenario {
@@ -22,12 +31,14 @@ struct Scenario {
     bool ipv6 = false;
     Impairments impairments;
     std::vector<Stream> client_streams; ///< One for each connection; the server's are their mirror.
-    std::uint32_t client_iss = 0;       ///< Of the first connection: near the wrap in most runs.
+    /// Of each host on the first connection; the server's where nothing holds its first SYN up.
+    std::array<std::uint32_t, 2> iss{};
     std::uint32_t receive_buffer_bytes = 262144;
     std::uint32_t chunks = 4096;
     std::size_t packets = 4096;
     bool checksum_offload = false;
     bool attach = false;
+    std::optional<Cut> cut;
 
     [[nodiscard]] static Scenario from_seed(std::uint64_t seed);
 };
@@ -35,7 +46,9 @@ struct Scenario {
 /// What a run has come to.
 struct Outcome {
     bool passed = false;
-    std::string failure; ///< Empty when it passed.
+    std::string failure;             ///< Empty when it passed.
+    std::uint64_t gave_up = 0;       ///< Connections, at either end or both.
+    std::uint64_t gave_up_uncut = 0; ///< Those of them that the scenario has not cut off.
     /// How often each named thing has happened, at both hosts together.
     std::map<std::string, std::uint64_t> events;
 };
@@ -54,27 +67,49 @@ class Simulation {
         std::unique_ptr<support::MemoryNic> nic;
         std::unique_ptr<Worker> worker;
         std::vector<Stream> streams;
-        Instant clock_offset{};
+        Duration clock_offset{};       ///< What its clock shows beyond the link's.
+        std::vector<wire::SeqNum> iss; ///< Of each connection, as the link saw it.
+        std::vector<bool> gave_up;     ///< Each connection, at this end.
     };
 
+    [[nodiscard]] Instant host_time(const Host& host) const { return now_ + host.clock_offset; }
+    [[nodiscard]] Instant next_deadline(const Host& host) const;
     void make_host(unsigned index);
     template <class Addr>
     void open_connections();
     template <class Addr>
-    [[nodiscard]] flow::FourTuple<Addr> client_key(std::uint16_t number) const;
-    void choose_start();
+    [[nodiscard]] flow::FourTuple<Addr> key(unsigned host, std::uint16_t number) const;
+    [[nodiscard]] Duration clock_at_first_iss(unsigned host) const;
+    void set_clocks();
     void step();
     void poll(unsigned index);
+    void send(unsigned from, support::Frame frame);
+    [[nodiscard]] bool is_cut_off(unsigned from, std::size_t connection);
     void advance_to_next();
     [[nodiscard]] bool all_ended() const;
-    [[nodiscard]] bool any_gave_up() const;
+
+    // Giving up
+    void find_who_gave_up(unsigned index, std::uint64_t count);
+    [[nodiscard]] std::vector<bool> connections_at(unsigned index) const;
+    [[nodiscard]] bool gave_up(std::size_t connection) const;
+    [[nodiscard]] bool only_peers_of_these_are_left() const;
+    void end_forgotten_peers();
+
+    // What has come of it
     [[nodiscard]] std::string check_streams() const;
     [[nodiscard]] std::string check_pools() const;
+    [[nodiscard]] std::string check_timers();
     void count_events(Outcome& outcome) const;
+    void count_streams(Outcome& outcome) const;
+    [[nodiscard]] bool has_wrapped(unsigned receiver, std::size_t connection) const;
 
     Scenario scenario_;
     Network network_;
-    Instant now_{};
+    Instant now_{}; ///< The link's clock, which is the client's.
+    Instant deadline_{};
+    Instant abandon_at_ = never; ///< When the peers of those who gave up may be ended.
+    std::uint64_t segments_of_cut_ = 0;
+    std::string failure_;
     std::array<Host, 2> hosts_; ///< 0 is the client.
 };
 

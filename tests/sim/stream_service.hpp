@@ -26,9 +26,9 @@ struct Stream {
     std::uint64_t received = 0;
     Instant hungry_at{};
     bool opened = false;
-    bool ended = false;  ///< The peer's FIN has come.
-    bool closed = false; ///< The connection is gone.
-    bool wrong = false;  ///< A byte was not what it should be, or there were too many.
+    bool ended = false;        ///< The peer's FIN has come.
+    bool wrong = false;        ///< A byte was not what it should be, or there were too many.
+    Instant closed_at = never; ///< When the connection was gone, by its host's clock.
 
     /// Everything has arrived, to the end.
     [[nodiscard]] bool complete() const {
