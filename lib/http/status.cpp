@@ -4,8 +4,6 @@ namespace millrace::http {
 
 std::string_view reason_phrase(Status status) {
     switch (status) {
-    case Status::continue_:
-        return "Continue";
     case Status::ok:
         return "OK";
     case Status::no_content:
@@ -18,34 +16,24 @@ std::string_view reason_phrase(Status status) {
         return "Not Modified";
     case Status::bad_request:
         return "Bad Request";
-    case Status::forbidden:
-        return "Forbidden";
     case Status::not_found:
         return "Not Found";
     case Status::method_not_allowed:
         return "Method Not Allowed";
     case Status::request_timeout:
         return "Request Timeout";
-    case Status::length_required:
-        return "Length Required";
     case Status::precondition_failed:
         return "Precondition Failed";
     case Status::content_too_large:
         return "Content Too Large";
     case Status::uri_too_long:
         return "URI Too Long";
-    case Status::unsupported_media_type:
-        return "Unsupported Media Type";
     case Status::range_not_satisfiable:
         return "Range Not Satisfiable";
     case Status::expectation_failed:
         return "Expectation Failed";
-    case Status::too_many_requests:
-        return "Too Many Requests";
     case Status::request_header_fields_too_large:
         return "Request Header Fields Too Large";
-    case Status::internal_server_error:
-        return "Internal Server Error";
     case Status::not_implemented:
         return "Not Implemented";
     case Status::service_unavailable:

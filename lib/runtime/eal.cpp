@@ -182,15 +182,15 @@ nic::Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
                         "are needed – {} reserves them",
                         free_mb, options.memory_mb, hugepages_command(options.memory_mb))};
     }
-    eal->uses_hugepages_ = enough && options.hugepages != Hugepages::off;
-    if (!eal->uses_hugepages_) {
+    const bool hugepages = enough && options.hugepages != Hugepages::off;
+    if (!hugepages) {
         eal->notes_.push_back(
             fmt::format("no hugepages: running on {} MB of ordinary memory; {} and a "
                         "restart would change that",
                         options.memory_mb, hugepages_command(options.memory_mb)));
     }
     eal->own_prefix_ = options.file_prefix.empty();
-    eal->command_line_ = command_line_of(options, eal->uses_hugepages_);
+    eal->command_line_ = command_line_of(options, hugepages);
     nic::install_log_sink(options.log_level);
     // Some drivers write to peers that may be gone (virtio-user's does while it closes).
     std::signal(SIGPIPE, SIG_IGN);

@@ -13,8 +13,7 @@
 // general server needs and this one does not.
 //
 // Instructions a call: valgrind --tool=callgrind --toggle-collect='*call_ours*' (or call_beast),
-// with
-// --benchmark_filter for one request; the total divided by the calls of that function.
+// with --benchmark_filter for one request; the total divided by the calls of that function.
 
 namespace millrace::http::bench {
 namespace {

@@ -5,7 +5,6 @@ which have no kernel end, through a dpdk-testpmd that carries frames between the
 """
 
 import contextlib
-import re
 import subprocess
 
 from harness import commands, workplace
@@ -212,7 +211,3 @@ KERNEL_LINKS = {"tap": Tap, "af_packet": AfPacket, "af_xdp": AfXdp}
 # Every link that reaches another process.
 ALL_LINKS = {**KERNEL_LINKS, "pcap": Pcap, "memif": Memif, "vhost_user": VhostUser,
              "virtio_user": VirtioUser}
-
-
-def snake_name(link_class):
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", link_class.__name__).lower()

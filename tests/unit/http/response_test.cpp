@@ -96,8 +96,8 @@ TEST(ErrorPages, ExistForEveryErrorOfTheParserAndHandler) {
     const ErrorPages pages;
     const DateCache date{example};
     std::array<std::byte, ErrorPages::response_bytes_max> room;
-    for (const unsigned code : {400U, 403U, 404U, 405U, 408U, 411U, 412U, 413U, 414U, 415U, 416U,
-                                417U, 429U, 431U, 500U, 501U, 503U, 505U}) {
+    for (const unsigned code :
+         {400U, 404U, 405U, 408U, 412U, 413U, 414U, 416U, 417U, 431U, 501U, 503U, 505U}) {
         const auto status = static_cast<Status>(code);
         const std::size_t length = pages.write(status, date, ConnectionField::close, true, room);
         const std::string_view text = text_of(std::span{room}.first(length));

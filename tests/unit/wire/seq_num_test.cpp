@@ -69,7 +69,7 @@ TEST(SeqNum, LaterAndEarlierAcrossTheWrap) {
     EXPECT_EQ(later(near_top, after), after);
     EXPECT_EQ(later(after, near_top), after);
     EXPECT_EQ(earlier(near_top, after), near_top);
-    EXPECT_EQ(SeqNum::earlier(after, near_top), near_top);
+    EXPECT_EQ(earlier(after, near_top), near_top);
     EXPECT_EQ(later(after, after), after);
 }
 

@@ -17,11 +17,6 @@ struct FourTuple {
     std::uint16_t local_port = 0;
     std::uint16_t remote_port = 0;
 
-    /// The same connection named from the peer's side.
-    [[nodiscard]] constexpr FourTuple reversed() const {
-        return {remote, local, remote_port, local_port};
-    }
-
     [[nodiscard]] friend bool operator==(const FourTuple& a, const FourTuple& b) {
         return std::memcmp(&a, &b, sizeof(FourTuple)) == 0;
     }

@@ -44,8 +44,7 @@
 ///   - A reader that walks the slots sees an entry where it is: no entry can slip past it or be met
 ///     twice.
 ///   - A slot's index can be replaced in place, as a half-open entry becomes a connection and that
-///   a
-///     TIME_WAIT entry, and a walk meets one of them, never both.
+///     a TIME_WAIT entry, and a walk meets one of them, never both.
 ///
 /// **Load.** There are buckets for `capacity / 7.2` entries each, so that a full table has 60 % of
 /// its slots in use and costs 8.9 bytes an entry. Filled once, 1 % of a full table's entries are

@@ -34,7 +34,7 @@ class ErrorPages {
         std::string page;
     };
 
-    static constexpr std::size_t page_count = 18;
+    static constexpr std::size_t page_count = 13;
 
     [[nodiscard]] const Page& page_for(Status status) const;
 

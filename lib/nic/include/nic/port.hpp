@@ -23,9 +23,9 @@ using MacBytes = std::array<std::uint8_t, 6>;
 struct PortConfig {
     /// A PCI address ("0000:01:00.0") or a DPDK device string ("net_tap0,iface=tap0").
     std::string device;
-    std::optional<MacBytes>
-        mac;                   ///< What the stack answers to; none: the port's, or one made of it.
-    std::uint16_t mtu = 1'500; ///< Bytes of an IP packet.
+    /// What the stack answers to; none: the port's, or one made of it.
+    std::optional<MacBytes> mac;
+    std::uint16_t mtu = 1'500;   ///< Bytes of an IP packet.
     std::uint16_t rx_queues = 0; ///< 0: one for each worker, or as many as the port has.
     std::uint16_t tx_queues = 0; ///< Likewise.
     std::uint16_t rx_descriptors = 1'024;

@@ -20,11 +20,12 @@ namespace millrace::nic {
 /// Why packets given to `Queue::transmit()` left by another way than as they were. Written by the
 /// worker, read by anyone.
 struct TransmitTrouble {
-    std::atomic<std::uint64_t> copied{
-        0}; ///< Sent as a copy, because the port cannot send such chains.
-    std::atomic<std::uint64_t> refused{0}; ///< Dropped: too long, too many segments, or no memory.
-    std::atomic<std::uint64_t> rejected{
-        0}; ///< Dropped: the driver said it could not do what was asked.
+    /// Sent as a copy, because the port cannot send such chains.
+    std::atomic<std::uint64_t> copied{0};
+    /// Dropped: too long, too many segments, or no memory.
+    std::atomic<std::uint64_t> refused{0};
+    /// Dropped: the driver said it could not do what was asked.
+    std::atomic<std::uint64_t> rejected{0};
 };
 
 /// One worker's receive and transmit queue on a port, and the packet memory they use. Only that

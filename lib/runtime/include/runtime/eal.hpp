@@ -19,15 +19,15 @@ struct EalOptions {
     };
 
     Hugepages hugepages = Hugepages::automatic;
-    std::uint32_t memory_mb =
-        512;                 ///< All there will be of ordinary memory; what hugepages start with.
+    /// All there will be of ordinary memory; what hugepages start with.
+    std::uint32_t memory_mb = 512;
     std::string file_prefix; ///< Empty: one of this process's own.
     /// EAL's form of a list of lcores; empty: one, on the CPUs that the calling thread may run on.
     std::string lcores;
     bool pci = false; ///< Look at the PCI bus: needed where a port is a PCI device.
     bool telemetry = false;
-    nic::LogLevel log_level =
-        nic::LogLevel::critical;        ///< What of DPDK's log goes to standard error.
+    /// What of DPDK's log goes to standard error.
+    nic::LogLevel log_level = nic::LogLevel::critical;
     std::vector<std::string> arguments; ///< More of EAL's own, the last word.
 };
 
@@ -48,8 +48,6 @@ class Eal {
     Eal(const Eal&) = delete;
     Eal& operator=(const Eal&) = delete;
 
-    [[nodiscard]] bool uses_hugepages() const { return uses_hugepages_; }
-
     /// What the operator should know, a sentence each.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
@@ -60,7 +58,6 @@ class Eal {
     Eal() = default;
 
     bool started_ = false;
-    bool uses_hugepages_ = false;
     bool own_prefix_ = false;
     std::vector<std::string> notes_;
     std::vector<std::string> command_line_;

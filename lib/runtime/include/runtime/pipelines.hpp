@@ -38,8 +38,8 @@ class Pipelines {
     }
 
     std::size_t poll_once(Instant now) {
-        if (Order order = order_.load(std::memory_order_relaxed); order != Order::none)
-            [[unlikely]] {
+        Order order = order_.load(std::memory_order_relaxed);
+        if (order != Order::none) [[unlikely]] {
             obey(order, now);
             // One that came meanwhile stands.
             order_.compare_exchange_strong(order, Order::none, std::memory_order_release);

@@ -150,8 +150,8 @@ class WorkerLoop {
 struct ThreadPlace {
     std::string name;             ///< Shown by top -H; its first 15 bytes.
     std::optional<unsigned> core; ///< Pinned to it when set.
-    std::function<void()>
-        on_start; ///< In the thread, once it is named and pinned: joins it to the EAL.
+    /// In the thread, once it is named and pinned: joins it to the EAL.
+    std::function<void()> on_start;
     std::function<void()> on_end; ///< In the thread, last.
 };
 

@@ -61,7 +61,8 @@ struct Ipv4Addr {
     [[nodiscard]] std::string to_string() const;
 
     [[nodiscard]] constexpr bool is_unspecified() const { return value() == 0; }
-    /// The limited broadcast address; a subnet's own is `Prefix::broadcast()`.
+    /// The limited broadcast address; for a subnet's own there is
+    /// `is_directed_broadcast()`.
     [[nodiscard]] constexpr bool is_broadcast() const { return value() == UINT32_MAX; }
     [[nodiscard]] constexpr bool is_multicast() const { return value() >> 28 == 0xe; }
     [[nodiscard]] constexpr bool is_loopback() const { return bytes[0] == 127; }

@@ -41,7 +41,7 @@ struct IcmpHeader {
     std::uint8_t type;
     std::uint8_t code;
     BigEndian<std::uint16_t> checksum;
-    BigEndian<std::uint16_t> first;  ///< Echo: identifier. Parameter problem: pointer above.
+    BigEndian<std::uint16_t> first;  ///< Echo: identifier. Parameter problem: upper byte, pointer.
     BigEndian<std::uint16_t> second; ///< Echo: sequence number. Fragmentation needed: MTU.
 };
 static_assert(sizeof(IcmpHeader) == icmp_header_bytes);

@@ -61,8 +61,8 @@ struct Ipv6Packet {
     std::uint8_t traffic_class = 0; ///< See wire/ip.hpp.
     bool more_fragments = false;
     std::uint16_t fragment_offset = 0; ///< Bytes.
-    std::uint16_t next_header_offset =
-        0; ///< Where `protocol` stands: for parameter problem code 1.
+    /// Where `protocol` stands: for parameter problem code 1.
+    std::uint16_t next_header_offset = 0;
     std::uint32_t fragment_id = 0;
     std::uint32_t flow_label = 0;
     Ipv6Problem problem;                  ///< Means something only when the packet was refused.

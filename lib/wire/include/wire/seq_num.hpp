@@ -45,22 +45,18 @@ class SeqNum {
         return value_ - first.value_ < size;
     }
 
-    /// The later (earlier) of two; `b` where they have no order.
-    [[nodiscard]] static constexpr SeqNum later(SeqNum a, SeqNum b) { return a > b ? a : b; }
-    [[nodiscard]] static constexpr SeqNum earlier(SeqNum a, SeqNum b) { return a < b ? a : b; }
-
   private:
     std::uint32_t value_ = 0;
 };
 
-/// The later of two sequence numbers.
+/// The later of two sequence numbers; `b` where they have no order.
 [[nodiscard]] constexpr SeqNum later(SeqNum a, SeqNum b) {
-    return SeqNum::later(a, b);
+    return a > b ? a : b;
 }
 
-/// The earlier of two sequence numbers.
+/// The earlier of two sequence numbers; `b` where they have no order.
 [[nodiscard]] constexpr SeqNum earlier(SeqNum a, SeqNum b) {
-    return SeqNum::earlier(a, b);
+    return a < b ? a : b;
 }
 
 } // namespace millrace::wire
