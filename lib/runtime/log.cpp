@@ -38,11 +38,11 @@ void set_up_log(LogLevel level) {
 }
 
 void log_conflict(const stack::AddressConflict& conflict) {
-    spdlog::warn("{} is also used by {}: {}", to_string(conflict.address),
-                 conflict.rival.to_string(),
-                 conflict.lost ? "it is theirs now, and we no longer answer for it; give one of the "
-                                 "two another address and restart"
-                               : "we go on answering for it; give one of the two another address");
+    spdlog::warn(
+        "{} is also used by {}: {}", to_string(conflict.address), conflict.rival.to_string(),
+        conflict.lost ? "it is theirs now, and we no longer answer for it; give one of the "
+                        "two another address and restart"
+                      : "we go on answering for it; give one of the two another address");
 }
 
 } // namespace millrace::runtime
