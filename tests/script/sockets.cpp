@@ -236,8 +236,7 @@ Outcome Sockets::accept(Endpoint& listener) {
     Endpoint* const accepted = accept_queue_.front();
     accept_queue_.pop_front();
     accepted->descriptor = free_descriptor();
-    accepted->no_delay = listener.no_delay;
-    accepted->linger_zero = listener.linger_zero;
+    accepted->no_delay = listener.no_delay; // Linger is the stack's to pass on.
     return {accepted->descriptor, {}, false};
 }
 
