@@ -89,7 +89,7 @@ clean_up() {
   local status=$?
   trap '' INT TERM HUP
   if [[ -n "$child" ]]; then
-    kill -TERM "$child" 2>/dev/null || true
+    kill -KILL "$child" 2>/dev/null || true # unshare heeds nothing less; its namespaces go with it
     wait "$child" 2>/dev/null || true
   fi
   if [[ -n "$keep" ]]; then
