@@ -219,13 +219,22 @@ stage_bench() {
     return
   fi
   say "${#programs[@]} benchmark programs, each for a moment"
+  : >"$scratch/benchmarks"
   for program in "${programs[@]}"; do
     if "build/test-gcc/$program" --benchmark_min_time=0.001 >"$scratch/bench.log" 2>&1; then
+      cat "$scratch/bench.log" >>"$scratch/benchmarks"
       tally 1 0 0
     else
       tail -n 20 "$scratch/bench.log"
       fail "benchmark $program" "build/test-gcc/$program"
     fi
+  done
+  # What table, wheel, checksum, parse and HTTP parse are compared with.
+  local reference
+  for reference in rte_hash_ tbb_ rte_timer_ checksum_rte_raw_cksum checksum_plain_loop \
+    headers_rte_net_get_ptype parse_reference beast; do
+    grep -qE "^$reference.* ns " "$scratch/benchmarks" ||
+      fail "no benchmark has measured $reference" "tests/run.sh --only bench"
   done
 }
 
