@@ -97,6 +97,8 @@ void check_pools(const Pipeline& pipeline, const std::string& port,
     check("queued slices", core.buffers.nodes().in_use());
     check("chunks", core.buffers.chunks().in_use());
     check("reassemblies", core.reassemblies.in_use());
+    check("flights", core.flights.flights().in_use());
+    check("sent records", core.flights.records().in_use());
 }
 
 /// Where a walk of all tables stands: the pipeline, its family, the bucket.

@@ -236,6 +236,7 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
     settings.workers = config.workers.count;
     settings.home = config.workers.count > 1 ? port.home.get() : nullptr;
     settings.connections_max = config.tcp.connections_max;
+    settings.flights.flights = 2 * config.tcp.connections_max; // Of either family, all at once.
     settings.half_open_max = config.tcp.half_open_max;
     settings.time_wait_max = config.tcp.time_wait.entries_max;
     settings.time_wait_durations = time_wait_durations(config);

@@ -1,4 +1,5 @@
 #include "internal.hpp"
+#include "recovery.hpp"
 
 #include "tcp/isn.hpp"
 #include "tcp/new_reno.hpp"
@@ -21,128 +22,129 @@ bool is_duplicate(const Tcb& tcb, const TcpSegment& segment) {
            std::uint32_t{segment.window} << tcb.snd_scale == tcb.snd.wnd;
 }
 
-/// The end of a measurement: by our own clock when the segment was timed, by the peer's echo of our
-/// timestamp when it was not. Without a measurement a backed-off time-out stays (Karn).
-void measure(Tcb& tcb, const TcpSegment& segment, Instant now, const Config& config) {
-    if (!tcb.timing) {
+/// One round-trip time an acknowledgement: of the oldest segment that arrived at its first sending,
+/// or, when something sent twice came with it, by the peer's echo of our timestamp. Without a
+/// measurement a backed-off time-out stays (Karn).
+void measure(Tcb& tcb, const TcpSegment& segment, const Delivery& news, Instant now,
+             const Config& config) {
+    if (news.oldest_rtt_us > 0 && !news.repeated) {
+        tcb.rtt.sample(std::chrono::microseconds{news.oldest_rtt_us}, config);
+    } else if (news.acked > 0) {
         static_cast<void>(sample_echo(tcb, segment, now, config));
-    } else if (segment.ack >= tcb.timed_seq) {
-        tcb.timing = false;
-        sample_timed(tcb, now, config);
     }
 }
 
-/// Takes what is acknowledged off the send queue. True when our FIN was acknowledged.
-bool advance_una(Tcb& tcb, SeqNum ack, Context& context) {
+/// Takes what is acknowledged off the send queue and the flight. True when our FIN was
+/// acknowledged.
+bool advance_una(Tcb& tcb, Flight& flight, SeqNum ack, Instant now, Context& context,
+                 Delivery& news) {
     const bool fin_acknowledged = tcb.fin_sent() && ack == tcb.snd.nxt;
-    const bool at_behind = tcb.snd.at < ack;
-    const auto acked = static_cast<std::uint32_t>(ack - tcb.snd.una);
-    const std::uint32_t bytes = std::min(acked, tcb.queue.length);
-    tcb.send_charge -=
-        context.buffers.drop_front(tcb.queue, bytes, at_behind ? nullptr : &tcb.queue_at);
+    news.acked = static_cast<std::uint32_t>(ack - tcb.snd.una);
+    const std::uint32_t bytes = std::min(news.acked, tcb.queue.length);
+    tcb.send_charge -= context.buffers.drop_front(tcb.queue, bytes, flight.cursors);
+    flight.repair_at = later(flight.repair_at, ack);
     tcb.snd.una = ack;
-    if (at_behind) {
-        tcb.snd.at = ack;
-        tcb.queue_at = Cursor{};
-    }
+    context.flights.acknowledge(flight, ack, [&](const SentRecord& record) {
+        if (!record.sacked) {
+            note_delivered(tcb, flight, record, now, news);
+        }
+        news.repeated = news.repeated || record.repeated;
+    });
     return fin_acknowledged;
 }
 
-/// RFC 6582 §3.2 step 2: the third duplicate acknowledgement.
-void enter_recovery(Tcb& tcb, Context& context) {
-    // What limited transmit sent beyond cwnd does not count as flight (RFC 5681 §3.2).
-    const std::uint32_t flight = std::min(tcb.flight(), tcb.congestion.cwnd);
-    NewReno::on_loss(tcb.congestion, flight, smss(tcb));
-    tcb.congestion.cwnd = tcb.congestion.ssthresh + 3U * smss(tcb);
-    tcb.recover = tcb.snd.nxt;
-    tcb.in_recovery = true;
-    tcb.retransmit_first = true;
-    tcb.timing = false;
-    context.counters.add(Counter::fast_retransmits);
-}
-
-/// Step 3: a segment has left the network. There were no more of them than were out when the loss
-/// was found, so duplicates made up by the peer gain nothing (RFC 5681 §3.2 step 4).
-void inflate(Tcb& tcb) {
-    const std::uint32_t most =
-        tcb.congestion.ssthresh + static_cast<std::uint32_t>(tcb.recover - tcb.snd.una);
-    tcb.congestion.cwnd =
-        std::max(tcb.congestion.cwnd, std::min(tcb.congestion.cwnd + smss(tcb), most));
-}
-
-void take_duplicate(Tcb& tcb, Context& context) {
-    context.counters.add(Counter::duplicate_acks_received);
-    if (tcb.in_recovery) {
-        inflate(tcb);
-        return;
-    }
-    if (tcb.duplicate_acks < 255) {
-        ++tcb.duplicate_acks;
-    }
-    // RFC 6582 §3.2 step 2: duplicates caused by our own retransmissions after a time-out, all of
-    // which lie at or before `recover`, are no sign of a new loss.
-    if (tcb.duplicate_acks == 3 && tcb.snd.una > tcb.recover) {
-        enter_recovery(tcb, context);
-    }
-}
-
-/// RFC 6582 §3.2 step 3: new data was acknowledged during recovery. The timer starts anew with each
-/// partial acknowledgement ("slow but steady"): with a time-out of 200 ms at least, the other
-/// variant would give up recoveries that go well.
-void continue_recovery(Tcb& tcb, std::uint32_t acked) {
+/// Without SACK, what a duplicate or an advance says of how many segments have arrived behind the
+/// gap. Never more than were out when the loss was found, so duplicates made up by the peer gain
+/// nothing (RFC 5681 §3.2).
+void count_arrivals(Tcb& tcb, Flight& flight, Delivery& news) {
     const std::uint32_t mss = smss(tcb);
-    if (tcb.snd.una >= tcb.recover) {
-        tcb.in_recovery = false;
-        tcb.congestion.cwnd = std::min(tcb.congestion.ssthresh, std::max(tcb.flight(), mss) + mss);
+    if (news.duplicate_ack && !tcb.sack) {
+        const SeqNum end = flight.repair >= Repair::recovery ? flight.recover : tcb.snd.nxt;
+        const std::uint32_t most = (static_cast<std::uint32_t>(end - tcb.snd.una) - 1) / mss;
+        if (flight.duplicate_acks < most) {
+            ++flight.duplicate_acks;
+            news.delivered += mss;
+        }
+    } else if (news.acked > 0 && flight.duplicate_acks > 0) {
+        // All but the first segment of what is acknowledged had been counted before.
+        const std::uint32_t segments = (news.acked + mss - 1) / mss;
+        const auto counted = static_cast<std::uint16_t>(
+            std::min<std::uint32_t>(flight.duplicate_acks, segments - 1));
+        flight.duplicate_acks = static_cast<std::uint16_t>(flight.duplicate_acks - counted);
+        news.delivered -= std::min(news.delivered, counted * mss);
+    }
+}
+
+/// A tail loss probe was the last thing out when all was acknowledged: was it the repair of a loss?
+/// A D-SACK says no; data acknowledged later, without one before, says yes (RFC 8985 §7.4.2).
+void judge_probe(Tcb& tcb, const TcpSegment& segment) {
+    if (has_dsack(segment)) {
+        tcb.probe_unjudged = false;
+    } else if (segment.ack > tcb.snd.una) {
+        tcb.probe_unjudged = false;
+        NewReno::on_loss(tcb.congestion, tcb.congestion.cwnd, smss(tcb));
+        tcb.congestion.cwnd = tcb.congestion.ssthresh;
+    }
+}
+
+/// Nothing is in flight any more.
+void end_flight(Tcb& tcb, Flight& flight, Context& context) {
+    tcb.probe_unjudged = flight.probing && !flight.probe_is_new;
+    context.flights.end(tcb.flight_slot);
+    tcb.flight_slot = Flight::none;
+}
+
+void fin_was_acknowledged(Tcb& tcb, Instant now, const Config& config) {
+    tcb.fin_acknowledged = true;
+    const State next = after_fin_acknowledged(tcb.state);
+    if (next == State::closed) {
+        if (tcb.unread.empty() || tcb.user_gone) {
+            enter_closed(tcb);
+        } // else LAST-ACK until the user has read what it has received: see has_ended().
         return;
     }
-    tcb.retransmit_first = true;
-    tcb.congestion.cwnd -= std::min(acked, tcb.congestion.cwnd - mss);
-    if (acked >= mss) {
-        tcb.congestion.cwnd += mss;
+    tcb.state = next;
+    if (tcb.state == State::fin_wait_2 && tcb.user_gone) {
+        tcb.user_deadline = now + config.fin_wait_2;
     }
 }
 
-/// What new data acknowledged means for the congestion window and the recovery of losses.
-void take_credit(Tcb& tcb, std::uint32_t acked) {
-    if (tcb.in_recovery) {
-        continue_recovery(tcb, acked);
-    } else if (tcb.cwnd_limited) {
-        // While what a time-out has found lost is repaired, L = 1 segment (RFC 3465 §2.3).
-        const bool repairing = tcb.snd.una <= tcb.recover;
-        NewReno::on_ack(tcb.congestion, repairing ? std::min(acked, smss(tcb)) : acked, smss(tcb));
+/// An acknowledgement while something is in flight, whether it moves SND.UNA or tells of less.
+void take_acknowledgement(Tcb& tcb, const TcpSegment& segment, bool duplicate, Instant now,
+                          Context& context, std::uint8_t& events) {
+    if (tcb.probe_unjudged) [[unlikely]] {
+        judge_probe(tcb, segment);
     }
-    // Once passed, `recover` is drawn along, or half the sequence space later it would seem ahead.
-    if (!tcb.in_recovery && tcb.snd.una > tcb.recover) {
-        tcb.recover = tcb.snd.una - 1;
+    Flight& flight = context.flights[tcb.flight_slot];
+    const SeqNum prior_una = tcb.snd.una;
+    Delivery news;
+    bool fin_acknowledged = false;
+    if (segment.ack > tcb.snd.una) {
+        fin_acknowledged = advance_una(tcb, flight, segment.ack, now, context, news);
+        tcb.retransmits = 0;
+        events |= event::acknowledged;
+    } else if (duplicate) {
+        news.duplicate_ack = true;
+        context.counters.add(Counter::duplicate_acks_received);
     }
-}
-
-void take_new_ack(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context,
-                  std::uint8_t& events) {
-    const auto acked = static_cast<std::uint32_t>(segment.ack - tcb.snd.una);
-    measure(tcb, segment, now, context.config);
-    tcb.retransmits = 0;
-    tcb.duplicate_acks = 0;
-    tcb.retransmit_first = false;
-    const bool fin_acknowledged = advance_una(tcb, segment.ack, context);
-    events |= event::acknowledged;
-    take_credit(tcb, acked);
-    // RFC 6298 §5.2 and §5.3.
-    tcb.retransmit_deadline = tcb.flight() == 0 ? never : now + tcb.rtt.rto();
+    const bool all = tcb.snd.una == tcb.snd.nxt;
+    if (tcb.sack && segment.options.sack_count > 0 && !all) [[unlikely]] {
+        take_sack(tcb, flight, segment, prior_una, now, context, news);
+    }
+    count_arrivals(tcb, flight, news);
+    measure(tcb, segment, news, now, context.config);
+    if (news.acked > 0) { // RFC 6298 §5.2 and §5.3.
+        flight.timer_base = now;
+        tcb.retransmit_deadline = never;
+    } else if (news.sacked && tcb.timer == RetransmitTimer::tail_loss_probe) {
+        tcb.retransmit_deadline = never; // RACK's turn: no probe while something is missing.
+    }
+    take_news(tcb, flight, news, now, context);
+    if (all) {
+        end_flight(tcb, flight, context);
+    }
     if (fin_acknowledged) {
-        tcb.fin_acknowledged = true;
-        const State next = after_fin_acknowledged(tcb.state);
-        if (next == State::closed) {
-            if (tcb.unread.empty() || tcb.user_gone) {
-                enter_closed(tcb);
-            } // else LAST-ACK until the user has read what it has received: see has_ended().
-            return;
-        }
-        tcb.state = next;
-        if (tcb.state == State::fin_wait_2 && tcb.user_gone) {
-            tcb.user_deadline = now + context.config.fin_wait_2;
-        }
+        fin_was_acknowledged(tcb, now, context.config);
     }
 }
 
@@ -156,12 +158,13 @@ void forgive_closed_window(Tcb& tcb) {
 
 /// The window has opened after data sent into a closed one was repeated in vain: its time-out, by
 /// now long, says nothing of the path, and the peer waits.
-void window_opened(Tcb& tcb, Instant now, const Config& config) {
-    if (tcb.flight() > 0 && tcb.rtt.backed_off(config)) {
-        tcb.rtt.restore(config);
-        tcb.retransmit_deadline = now + tcb.rtt.rto();
-        tcb.snd.at = tcb.snd.una;
-        tcb.queue_at = Cursor{};
+void window_opened(Tcb& tcb, Instant now, Context& context) {
+    if (tcb.flight_slot != Flight::none && tcb.rtt.backed_off(context.config)) {
+        Flight& flight = context.flights[tcb.flight_slot];
+        tcb.rtt.restore(context.config);
+        mark_all_lost(flight, context.flights);
+        flight.timer_base = now;
+        tcb.retransmit_deadline = never;
     }
 }
 
@@ -178,10 +181,6 @@ bool sample_echo(Tcb& tcb, const TcpSegment& segment, Instant now, const Config&
     }
     tcb.rtt.sample(std::chrono::milliseconds{std::max(elapsed_ms, 1U)}, config);
     return true;
-}
-
-void sample_timed(Tcb& tcb, Instant now, const Config& config) {
-    tcb.rtt.sample(std::chrono::microseconds{microsecond_clock(now) - tcb.timed_at_us}, config);
 }
 
 void take_window(Tcb& tcb, const TcpSegment& segment) {
@@ -203,19 +202,19 @@ Drop process_ack(Tcb& tcb, const TcpSegment& segment, Instant now, Context& cont
         return Drop::tcp_old_ack;
     }
     forgive_closed_window(tcb);
-    if (segment.ack > tcb.snd.una) {
-        take_new_ack(tcb, segment, now, context, events);
-    } else if (is_duplicate(tcb, segment)) {
-        take_duplicate(tcb, context);
-    }
+    const bool duplicate = is_duplicate(tcb, segment);
     const bool newer =
         tcb.snd.wl1 < segment.seq || (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
-    if (segment.ack >= tcb.snd.una && newer) {
-        const bool was_closed = tcb.snd.wnd == 0;
+    const bool was_closed = tcb.snd.wnd == 0;
+    const bool current = segment.ack >= tcb.snd.una;
+    if (current && newer) {
         take_window(tcb, segment);
-        if (was_closed && tcb.snd.wnd > 0) {
-            window_opened(tcb, now, context.config);
-        }
+    }
+    if (current && tcb.flight_slot != Flight::none) {
+        take_acknowledgement(tcb, segment, duplicate, now, context, events);
+    }
+    if (was_closed && tcb.snd.wnd > 0) {
+        window_opened(tcb, now, context);
     }
     return Drop::none;
 }

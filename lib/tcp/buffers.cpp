@@ -131,7 +131,7 @@ void Buffers::drop_node(std::uint32_t index) {
     nodes_.release(index);
 }
 
-std::uint32_t Buffers::drop_front(Rope& rope, std::uint32_t count, Cursor* cursor) {
+std::uint32_t Buffers::drop_front(Rope& rope, std::uint32_t count, std::span<Cursor> cursors) {
     MILLRACE_ASSERT(count <= rope.length);
     rope.length -= count;
     std::uint32_t uncharged = 0;
@@ -139,8 +139,10 @@ std::uint32_t Buffers::drop_front(Rope& rope, std::uint32_t count, Cursor* curso
         const std::uint32_t index = rope.head;
         Slice& slice = nodes_[index].slice;
         if (count < slice.length) {
-            if (cursor != nullptr && cursor->node == index) {
-                cursor->offset -= count;
+            for (Cursor& cursor : cursors) {
+                if (cursor.node == index) {
+                    cursor.offset -= std::min(cursor.offset, count);
+                }
             }
             const std::uint32_t before = charge(slice);
             slice = slice.without_first(count);
@@ -149,8 +151,10 @@ std::uint32_t Buffers::drop_front(Rope& rope, std::uint32_t count, Cursor* curso
         count -= slice.length;
         uncharged += charge(slice);
         rope.head = nodes_[index].next;
-        if (cursor != nullptr && cursor->node == index) {
-            *cursor = Cursor{rope.head, 0};
+        for (Cursor& cursor : cursors) {
+            if (cursor.node == index) {
+                cursor = Cursor{rope.head, 0};
+            }
         }
         drop_node(index);
     }

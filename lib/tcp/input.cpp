@@ -190,7 +190,6 @@ void enter_closed(Tcb& tcb) {
     tcb.user_deadline = never;
     tcb.ack_now = false;
     tcb.ack_delayed = false;
-    tcb.retransmit_first = false;
 }
 
 void update_ts_recent(Tcb& tcb, const TcpSegment& segment, Instant now) {

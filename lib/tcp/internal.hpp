@@ -44,6 +44,12 @@ void emit_probe(Tcb& tcb, Instant now, Context& context);
 /// Sends what the peer's window takes, however little that is (RFC 9293 §3.8.6.2.1, the override).
 void emit_override(Tcb& tcb, Instant now, Context& context);
 
+/// A tail loss probe of data not sent before, beyond cwnd; false when there is none or no room.
+[[nodiscard]] bool emit_new_data_as_probe(Tcb& tcb, Flight& flight, Instant now, Context& context);
+
+/// A tail loss probe of the last segment in flight.
+void emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context);
+
 /// The reset that answers an unacceptable acknowledgement: its sequence number is that ACK's.
 void emit_reset_for_ack(wire::SeqNum ack, Context& context);
 
@@ -63,9 +69,6 @@ void take_window(Tcb& tcb, const wire::TcpSegment& segment);
 /// the segment has none to believe.
 [[nodiscard]] bool sample_echo(Tcb& tcb, const wire::TcpSegment& segment, Instant now,
                                const Config& config);
-
-/// Takes the round-trip time since `timed_at_us`.
-void sample_timed(Tcb& tcb, Instant now, const Config& config);
 
 // text.cpp
 
@@ -87,9 +90,9 @@ void accept_text(Tcb& tcb, wire::SeqNum seq, const Slice& text, bool fin, Instan
 void complete_open(Tcb& tcb, const wire::TcpSegment& segment, Instant now, Context& context);
 
 /// The first round-trip time and what the handshake tells of losses; our SYN was sent again
-/// `retransmits` times. `timed` says that `timed_at_us` is when it was sent first.
-void begin_sending(Tcb& tcb, const wire::TcpSegment& segment, std::uint8_t retransmits, bool timed,
-                   Instant now, Context& context);
+/// `retransmits` times, and its round trip took `rtt_us`, or is not known (0).
+void begin_sending(Tcb& tcb, const wire::TcpSegment& segment, std::uint8_t retransmits,
+                   std::uint32_t rtt_us, Instant now, Context& context);
 
 // input.cpp
 

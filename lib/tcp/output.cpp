@@ -1,4 +1,5 @@
 #include "internal.hpp"
+#include "recovery.hpp"
 
 #include "tcp/isn.hpp"
 
@@ -70,7 +71,7 @@ std::uint32_t payload_max(const Tcb& tcb, const Context& context) {
     return tcb.snd_mss - static_cast<std::uint32_t>(wire::tcp_options_length(options));
 }
 
-/// Sends `length` bytes of the queue from `cursor`, and the FIN when `fin`.
+/// Puts out `length` bytes of the queue from `cursor`, and the FIN when `fin`.
 void emit_data(Tcb& tcb, SeqNum seq, Cursor cursor, std::uint32_t length, bool fin, Instant now,
                Context& context) {
     OutSegment& out = push_segment(tcb, seq, now, context);
@@ -82,32 +83,26 @@ void emit_data(Tcb& tcb, SeqNum seq, Cursor cursor, std::uint32_t length, bool f
     if (length > 0 && seq + length == tcb.queue_end()) {
         out.header.flags |= flag::psh; // RFC 9293 MUST-61
     }
-    if (seq < tcb.snd.nxt) {
-        context.counters.add(Counter::retransmitted_segments);
-        tcb.timing = tcb.timing && tcb.timed_seq <= seq; // Karn
-    } else if (!tcb.timing) {
-        tcb.timing = true;
-        tcb.timed_seq = seq + length + (fin ? 1U : 0U);
-        tcb.timed_at_us = microsecond_clock(now);
-    }
     tcb.sent_ms = timestamp_clock(now);
 }
 
-/// cwnd, stretched by a segment for each of the first two duplicates (limited transmit, RFC 3042).
-std::uint32_t congestion_window(const Tcb& tcb) {
-    const bool stretched = !tcb.in_recovery && tcb.snd.at == tcb.snd.nxt;
-    return tcb.congestion.cwnd +
-           (stretched ? std::min<std::uint32_t>(tcb.duplicate_acks, 2) * smss(tcb) : 0U);
+/// The flight, begun when nothing was out; null when no more can be in flight at once.
+Flight* flight_of(Tcb& tcb, Instant now, Context& context) {
+    if (tcb.flight_slot == Flight::none) [[unlikely]] {
+        tcb.flight_slot = context.flights.begin(tcb.snd.una);
+        if (tcb.flight_slot == Flight::none) {
+            context.counters.add(Counter::flight_pool_dry);
+            return nullptr;
+        }
+        context.flights[tcb.flight_slot].timer_base = now;
+    }
+    return &context.flights[tcb.flight_slot];
 }
 
 /// Whether a segment shorter than it could be may go out now: RFC 9293 §3.8.6.2.1 (silly windows)
 /// and §3.7.4 (Nagle). `last` says that nothing is queued behind it.
 bool short_segment_may_go(const Tcb& tcb, std::uint32_t length, bool last) {
-    const auto sent_before = static_cast<std::uint32_t>(tcb.snd.nxt - tcb.snd.at);
-    if (sent_before > 0 && length >= sent_before) {
-        return true; // As short as it was.
-    }
-    if (last && (tcb.no_delay || sent_before > 0 || tcb.snd.at == tcb.snd.una)) {
+    if (last && (tcb.no_delay || tcb.snd.nxt == tcb.snd.una)) {
         return true;
     }
     return length > 0 && length >= tcb.snd.wnd_max / 2;
@@ -133,29 +128,113 @@ bool may_transmit(const Tcb& tcb) {
     return false;
 }
 
-/// Sends the next `length` bytes from SND.AT, and the FIN when `fin`, and moves on behind them.
-void emit_next(Tcb& tcb, std::uint32_t length, bool fin, Instant now, Context& context) {
-    emit_data(tcb, tcb.snd.at, tcb.queue_at, length, fin, now, context);
-    tcb.queue_at = context.buffers.advanced(tcb.queue, tcb.queue_at, length);
-    tcb.snd.at += length + (fin ? 1U : 0U);
-    tcb.snd.nxt = later(tcb.snd.nxt, tcb.snd.at);
+/// Sends the next `length` bytes from SND.NXT, and the FIN when `fin`, and moves on behind them.
+void emit_next(Tcb& tcb, Flight& flight, std::uint32_t length, bool fin, Instant now,
+               Context& context) {
+    const SeqNum end = tcb.snd.nxt + length + (fin ? 1U : 0U);
+    emit_data(tcb, tcb.snd.nxt, flight.next_byte(), length, fin, now, context);
+    flight.next_byte() = context.buffers.advanced(tcb.queue, flight.next_byte(), length);
+    context.flights.append(flight, tcb.snd.nxt, end, microsecond_clock(now));
+    tcb.snd.nxt = end;
+    flight.prr_out += length;
 }
 
-/// The segment at SND.UNA again, for the loss that duplicates or a time-out have told of.
-void retransmit_first(Tcb& tcb, Instant now, Context& context) {
-    const auto sent = std::min(tcb.flight(), tcb.queue.length);
-    const std::uint32_t length = std::min(sent, payload_max(tcb, context));
-    const bool fin = tcb.fin_sent() && length == tcb.queue.length;
-    tcb.retransmit_first = false;
-    if (length == 0 && !fin) {
-        return;
+/// Where `seq`, which is in flight, stands in the send queue.
+Cursor find(const Tcb& tcb, Flight& flight, SeqNum seq, const Buffers& buffers) {
+    const bool from_front = flight.repair_at > seq || flight.repair_at <= tcb.snd.una;
+    const SeqNum from = from_front ? tcb.snd.una : flight.repair_at;
+    const Cursor cursor = from_front ? Cursor{} : flight.repair_cursor();
+    return buffers.advanced(tcb.queue, cursor, static_cast<std::uint32_t>(seq - from));
+}
+
+/// Puts out [left, right), which is in flight and fits into a segment, again.
+void emit_again(Tcb& tcb, Flight& flight, SeqNum left, SeqNum right, Instant now,
+                Context& context) {
+    const bool fin = right > tcb.queue_end();
+    const auto length = static_cast<std::uint32_t>(right - left) - (fin ? 1U : 0U);
+    const Cursor cursor = find(tcb, flight, left, context.buffers);
+    emit_data(tcb, left, cursor, length, fin, now, context);
+    flight.repair_cursor() = context.buffers.advanced(tcb.queue, cursor, length);
+    flight.repair_at = right;
+    flight.prr_out += length;
+    flight.undo_retransmits += length;
+    context.counters.add(Counter::retransmitted_segments);
+}
+
+/// Whether cwnd is what bounds the flight: only then does an acknowledgement make it grow (RFC 5681
+/// §3.1, RFC 7661). In slow start half of it is enough, for a flight grows by doubling.
+bool fills_cwnd(const Tcb& tcb) {
+    const std::uint64_t flight = tcb.flight();
+    return flight + smss(tcb) > tcb.congestion.cwnd ||
+           (tcb.congestion.in_slow_start() && 2 * flight > tcb.congestion.cwnd);
+}
+
+/// What of a record has not been sent again yet begins here: a record longer than a segment may
+/// have been repaired in part.
+SeqNum rest_of(const Flight& flight, const SentRecord& record) {
+    const bool begun = flight.repair_at > record.left && flight.repair_at < record.right;
+    return begun ? flight.repair_at : record.left;
+}
+
+/// Where the segment that repairs from `from` on ends: records that follow each other and are all
+/// to be repaired are cut anew.
+SeqNum repair_end(const Flights& flights, std::uint32_t index, SeqNum from, std::uint32_t most) {
+    SeqNum end = flights.record(index).right;
+    while (end - from < static_cast<std::int32_t>(most)) {
+        index = flights.record(index).next;
+        if (index == Flights::none || !flights.record(index).to_repair()) {
+            break;
+        }
+        end = flights.record(index).right;
     }
-    if (tcb.snd.at == tcb.snd.una) {
-        emit_next(tcb, length, fin, now, context);
-    } else {
-        emit_data(tcb, tcb.snd.una, Cursor{}, length, fin, now, context);
+    return earlier(end, from + most);
+}
+
+/// The records that end by `end` have been sent again.
+void note_repaired(Flight& flight, Flights& flights, std::uint32_t index, SeqNum end,
+                   std::uint32_t now_us) {
+    while (index != Flights::none && flights.record(index).right <= end) {
+        flights.mark_retransmitted(flight, index, now_us);
+        index = flights.record(index).next;
     }
-    tcb.retransmit_deadline = now + tcb.rtt.rto();
+}
+
+/// Whether the windows let [from, end) go again. The head may always go: it opens a closed window.
+bool repair_may_go(const Tcb& tcb, const Flight& flight, const SentRecord& record, SeqNum from,
+                   SeqNum end) {
+    const auto begun = static_cast<std::uint32_t>(end - record.left);
+    const bool is_head = from == tcb.snd.una;
+    return flight.must_repair || (pipe(tcb, flight) + begun <= tcb.congestion.cwnd &&
+                                  (is_head || end <= tcb.snd.una + tcb.snd.wnd));
+}
+
+/// Sends what is lost again, as far as cwnd goes. False when the output is full.
+bool transmit_repairs(Tcb& tcb, Flight& flight, Instant now, Context& context) {
+    Flights& flights = context.flights;
+    while (true) {
+        const std::uint32_t index = flights.next_repair(flight);
+        if (index == Flights::none) {
+            break;
+        }
+        const SentRecord& record = flights.record(index);
+        const SeqNum from = rest_of(flight, record);
+        const SeqNum end = repair_end(flights, index, from, payload_max(tcb, context));
+        if (!repair_may_go(tcb, flight, record, from, end)) {
+            break;
+        }
+        if (context.output.full()) {
+            return false;
+        }
+        if (index == flight.head) {
+            flight.timer_base = now; // The time-out counts from the repetition (RFC 6582 §3.2).
+        }
+        flight.must_repair = false;
+        tcb.retransmit_deadline = never;
+        emit_again(tcb, flight, from, end, now, context);
+        note_repaired(flight, flights, index, end, microsecond_clock(now));
+        tcb.cwnd_limited = fills_cwnd(tcb);
+    }
+    return true;
 }
 
 /// What the queue and the windows have for the next segment.
@@ -166,18 +245,29 @@ struct NextSegment {
     bool fin = false;
 };
 
-NextSegment next_segment(const Tcb& tcb, std::uint32_t most) {
-    const auto at = static_cast<std::uint32_t>(tcb.snd.at - tcb.snd.una);
-    const bool fin_due = tcb.fin_queued && at <= tcb.queue.length;
-    const std::uint32_t waiting = at < tcb.queue.length ? tcb.queue.length - at : 0;
-    const std::uint32_t window = std::min(tcb.snd.wnd, congestion_window(tcb));
-    const std::uint32_t usable = window > at ? window - at : 0;
+/// Bytes that cwnd and the peer's window leave behind SND.NXT.
+std::uint32_t usable_window(const Tcb& tcb, const Flight* flight) {
+    const std::uint32_t in_network = flight == nullptr ? 0 : pipe(tcb, *flight);
+    const std::uint32_t by_cwnd =
+        tcb.congestion.cwnd > in_network ? tcb.congestion.cwnd - in_network : 0;
+    const std::int32_t by_peer = tcb.snd.una + tcb.snd.wnd - tcb.snd.nxt;
+    return std::min(by_cwnd, static_cast<std::uint32_t>(std::max(by_peer, 0)));
+}
+
+NextSegment next_segment(const Tcb& tcb, const Flight* flight, std::uint32_t most) {
+    const std::int32_t behind = tcb.queue_end() - tcb.snd.nxt; // -1 when the FIN is out.
+    const auto waiting = static_cast<std::uint32_t>(std::max(behind, 0));
+    const bool fin_due = tcb.fin_queued && behind >= 0;
     NextSegment next;
     next.due = waiting > 0 || fin_due;
+    if (!next.due) {
+        return next;
+    }
+    const std::uint32_t usable = usable_window(tcb, flight);
     next.length = std::min({waiting, usable, most});
     next.last = next.length == waiting;
     // A FIN alone needs no room; while nothing is in flight it goes even into a closed window.
-    next.fin = fin_due && next.last && (next.length > 0 || at < std::max(window, 1U));
+    next.fin = fin_due && next.last && (next.length > 0 || usable > 0 || flight == nullptr);
     return next;
 }
 
@@ -208,53 +298,82 @@ void restart_after_idle(Tcb& tcb, Instant now, Context& context) {
     tcb.sent_ms = timestamp_clock(now) - idle_ms; // What has been paid for is not paid for again.
 }
 
-/// Whether cwnd is what bounds the flight: only then does an acknowledgement make it grow (RFC 5681
-/// §3.1, RFC 7661). In slow start half of it is enough, for a flight grows by doubling.
-bool fills_cwnd(const Tcb& tcb) {
-    const std::uint64_t flight = tcb.flight();
-    return flight + smss(tcb) > tcb.congestion.cwnd ||
-           (tcb.congestion.in_slow_start() && 2 * flight > tcb.congestion.cwnd);
-}
-
 /// Cuts what the windows allow into segments. False when the output is full.
-bool transmit_queue(Tcb& tcb, Instant now, Context& context) {
+bool transmit_new(Tcb& tcb, Instant now, Context& context) {
     const std::uint32_t most = payload_max(tcb, context);
-    if (!next_segment(tcb, most).due) {
+    Flight* flight = tcb.flight_slot == Flight::none ? nullptr : &context.flights[tcb.flight_slot];
+    if (!next_segment(tcb, flight, most).due) {
         return true;
     }
-    if (tcb.flight() == 0) {
+    if (flight == nullptr) {
         restart_after_idle(tcb, now, context);
     }
     while (true) {
-        const NextSegment next = next_segment(tcb, most);
+        const NextSegment next = next_segment(tcb, flight, most);
         if (!next.due || !may_go(tcb, next, most)) {
             break;
         }
         if (context.output.full()) {
             return false;
         }
-        emit_next(tcb, next.length, next.fin, now, context);
+        flight = flight_of(tcb, now, context);
+        if (flight == nullptr) {
+            break;
+        }
+        emit_next(tcb, *flight, next.length, next.fin, now, context);
+        if (tcb.timer == RetransmitTimer::tail_loss_probe) {
+            tcb.retransmit_deadline = never; // The probe is due later now.
+        }
     }
     tcb.cwnd_limited = fills_cwnd(tcb);
     return true;
 }
 
+/// Repairs first, then what is new; while a time-out is under suspicion the other way round, when
+/// there is something new that may go (RFC 5682 §3 step 2). False when the output is full.
+bool transmit(Tcb& tcb, Instant now, Context& context) {
+    if (tcb.flight_slot == Flight::none) {
+        return transmit_new(tcb, now, context);
+    }
+    Flight& flight = context.flights[tcb.flight_slot];
+    if (flight.frto_new_data) {
+        if (!transmit_new(tcb, now, context)) {
+            return false;
+        }
+        if (tcb.snd.nxt > flight.recover) {
+            return true;
+        }
+        flight.frto = flight.frto_new_data = false;
+    }
+    return transmit_repairs(tcb, flight, now, context) && transmit_new(tcb, now, context);
+}
+
 /// The timer runs while something is unacknowledged (RFC 6298 §5.1), or while something waits for a
 /// closed window to open (RFC 9293 §3.8.6.1).
-void set_retransmission_timer(Tcb& tcb, Instant now, const Config& config) {
-    const bool in_flight = tcb.flight() > 0;
+void set_retransmission_timer(Tcb& tcb, Instant now, Context& context) {
+    const bool in_flight = tcb.flight_slot != Flight::none;
     const bool waits = !in_flight && (!tcb.queue.empty() || tcb.fin_queued);
     if (tcb.persisting && !waits) {
         // How long the probes have waited says nothing of the path.
         tcb.retransmits = 0;
-        tcb.rtt.restore(config);
+        tcb.rtt.restore(context.config);
         tcb.retransmit_deadline = never;
     }
     tcb.persisting = waits;
     if (!in_flight && !waits) {
         tcb.retransmit_deadline = never;
     } else if (tcb.retransmit_deadline == never) {
+        tcb.timer = RetransmitTimer::retransmission;
         tcb.retransmit_deadline = now + tcb.rtt.rto();
+        if (in_flight) {
+            const Flight& flight = context.flights[tcb.flight_slot];
+            tcb.retransmit_deadline = flight.timer_base + tcb.rtt.rto();
+            const Instant probe = tail_loss_probe_due(tcb, flight, now, context);
+            if (probe != never) { // In place of the first time-out at the latest (RFC 8985 §7.2).
+                tcb.timer = RetransmitTimer::tail_loss_probe;
+                tcb.retransmit_deadline = std::min(probe, tcb.retransmit_deadline);
+            }
+        }
     }
 }
 
@@ -358,20 +477,34 @@ void emit_probe(Tcb& tcb, Instant now, Context& context) {
 void emit_override(Tcb& tcb, Instant now, Context& context) {
     const std::uint32_t length =
         std::min({tcb.queue.length, tcb.snd.wnd, payload_max(tcb, context)});
-    emit_next(tcb, length, false, now, context);
-    set_retransmission_timer(tcb, now, context.config);
+    if (Flight* const flight = flight_of(tcb, now, context); flight != nullptr) {
+        emit_next(tcb, *flight, length, false, now, context);
+    }
+    set_retransmission_timer(tcb, now, context);
+}
+
+bool emit_new_data_as_probe(Tcb& tcb, Flight& flight, Instant now, Context& context) {
+    const std::int32_t room = earlier(tcb.queue_end(), tcb.snd.una + tcb.snd.wnd) - tcb.snd.nxt;
+    if (room <= 0) {
+        return false;
+    }
+    const std::uint32_t length =
+        std::min(static_cast<std::uint32_t>(room), payload_max(tcb, context));
+    emit_next(tcb, flight, length, false, now, context);
+    return true;
+}
+
+void emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context) {
+    const SentRecord& last = context.flights.record(flight.tail);
+    const SeqNum left = later(last.left, last.right - payload_max(tcb, context));
+    emit_again(tcb, flight, left, last.right, now, context);
+    context.flights.mark_retransmitted(flight, flight.tail, microsecond_clock(now));
 }
 
 bool flush(Tcb& tcb, Instant now, Context& context) {
-    if (tcb.retransmit_first && may_transmit(tcb)) [[unlikely]] {
-        if (context.output.full()) {
-            return false;
-        }
-        retransmit_first(tcb, now, context);
-    }
     if (may_transmit(tcb)) {
-        const bool all = transmit_queue(tcb, now, context);
-        set_retransmission_timer(tcb, now, context.config); // The rest may have to wait long.
+        const bool all = transmit(tcb, now, context);
+        set_retransmission_timer(tcb, now, context); // The rest may have to wait long.
         if (!all) {
             return false;
         }

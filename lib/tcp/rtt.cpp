@@ -35,6 +35,14 @@ void RttEstimator::sample(Duration rtt, const Config& config) {
     restore(config);
 }
 
+void RttEstimator::note_minimum(std::uint32_t rtt_us, std::uint32_t now_ms) {
+    constexpr std::uint32_t window_ms = 300'000; // As in Linux.
+    if (rtt_us <= min_us || now_ms - min_at_ms > window_ms) {
+        min_us = rtt_us;
+        min_at_ms = now_ms;
+    }
+}
+
 void RttEstimator::back_off(const Config& config) {
     rto_us = std::min(rto_us * 2, microseconds(config.rto_max));
 }

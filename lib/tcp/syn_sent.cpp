@@ -41,16 +41,17 @@ void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& co
 
 } // namespace
 
-void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits, bool timed,
-                   Instant now, Context& context) {
+void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits,
+                   std::uint32_t rtt_us, Instant now, Context& context) {
     tcb.rtt.restore(context.config);
     tcb.congestion.cwnd = initial_window(tcb, context);
     tcb.sent_ms = timestamp_clock(now);
     if (retransmits > 1) {
         tcb.congestion.cwnd = smss(tcb); // RFC 5681 §3.1, eased by RFC 6928 §2.
     }
-    if (timed && retransmits == 0) {
-        sample_timed(tcb, now, context.config);
+    if (rtt_us > 0) {
+        tcb.rtt.sample(std::chrono::microseconds{rtt_us}, context.config);
+        tcb.rtt.note_minimum(rtt_us, timestamp_clock(now));
     } else if (!sample_echo(tcb, segment, now, context.config) && retransmits > 0) {
         constexpr std::uint32_t rto_after_loss_us = 3'000'000; // RFC 6298 §5.7
         tcb.rtt.rto_us = std::max(tcb.rtt.rto_us, rto_after_loss_us);
@@ -58,11 +59,15 @@ void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits
 }
 
 void complete_open(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
-    begin_sending(tcb, segment, tcb.retransmits, true, now, context);
-    tcb.timing = false;
+    const SentRecord& syn = context.flights.record(context.flights[tcb.flight_slot].head);
+    const std::uint32_t elapsed_us = microsecond_clock(now) - syn.sent_us;
+    begin_sending(tcb, segment, tcb.retransmits, syn.repeated ? 0 : std::max(elapsed_us, 1U), now,
+                  context);
+    context.flights.end(tcb.flight_slot);
+    tcb.flight_slot = Flight::none;
     tcb.retransmits = 0;
     tcb.retransmit_deadline = never;
-    tcb.snd.una = tcb.snd.at = segment.ack;
+    tcb.snd.una = segment.ack;
     tcb.state = tcb.fin_queued ? after_close(State::established) : State::established;
 }
 

@@ -1,6 +1,5 @@
 #include "internal.hpp"
-
-#include "tcp/new_reno.hpp"
+#include "recovery.hpp"
 
 namespace millrace::tcp {
 
@@ -24,7 +23,8 @@ std::uint8_t handshake_timer(Tcb& tcb, Instant now, Context& context) {
     ++tcb.retransmits;
     tcb.rtt.back_off(context.config);
     tcb.retransmit_deadline = now + tcb.rtt.rto();
-    tcb.timing = false;
+    Flight& flight = context.flights[tcb.flight_slot];
+    context.flights.mark_retransmitted(flight, flight.head, microsecond_clock(now));
     context.counters.add(Counter::syn_retransmits);
     emit_syn(tcb, now, context);
     return 0;
@@ -42,25 +42,30 @@ std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
     return 0;
 }
 
-/// RFC 6298 §5.4 to 5.6, RFC 5681 §3.1: back to one segment, and everything from SND.UNA on again.
-std::uint8_t retransmission_timer(Tcb& tcb, Instant now, Context& context) {
+/// RFC 6298 §5.4 to 5.6.
+std::uint8_t retransmission_timer(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     context.counters.add(Counter::retransmission_timeouts);
-    if (tcb.retransmits == 0) {
-        NewReno::on_timeout(tcb.congestion, tcb.flight(), smss(tcb));
-    } else {
-        tcb.congestion.cwnd = smss(tcb);
-    }
+    enter_loss(tcb, flight, context);
     ++tcb.retransmits;
     tcb.rtt.back_off(context.config);
-    tcb.recover = tcb.snd.nxt;
-    tcb.in_recovery = false;
-    tcb.duplicate_acks = 0;
-    tcb.timing = false;
-    tcb.snd.at = tcb.snd.una;
-    tcb.queue_at = Cursor{};
-    tcb.retransmit_first = true; // Even into a window that has closed meanwhile.
-    tcb.retransmit_deadline = now + tcb.rtt.rto();
+    flight.timer_base = now;
     return 0;
+}
+
+std::uint8_t flight_timer(Tcb& tcb, Instant now, Context& context) {
+    Flight& flight = context.flights[tcb.flight_slot];
+    switch (tcb.timer) {
+    case RetransmitTimer::tail_loss_probe:
+        send_tail_loss_probe(tcb, flight, now, context);
+        flight.timer_base = now;
+        return 0;
+    case RetransmitTimer::reordering:
+        take_news(tcb, flight, {}, now, context);
+        return 0;
+    case RetransmitTimer::retransmission:
+        break;
+    }
+    return retransmission_timer(tcb, flight, now, context);
 }
 
 std::uint8_t retransmit_deadline_passed(Tcb& tcb, Instant now, Context& context) {
@@ -68,11 +73,11 @@ std::uint8_t retransmit_deadline_passed(Tcb& tcb, Instant now, Context& context)
     if (tcb.state == State::syn_sent || tcb.state == State::syn_received) {
         return handshake_timer(tcb, now, context);
     }
-    if (tcb.retransmits >= context.config.retries) {
+    if (tcb.retransmits >= context.config.retries &&
+        (tcb.persisting || tcb.timer == RetransmitTimer::retransmission)) {
         return give_up(tcb, context);
     }
-    return tcb.persisting ? probe_timer(tcb, now, context)
-                          : retransmission_timer(tcb, now, context);
+    return tcb.persisting ? probe_timer(tcb, now, context) : flight_timer(tcb, now, context);
 }
 
 std::uint8_t user_deadline_passed(Tcb& tcb) {

@@ -10,21 +10,27 @@ using wire::SeqNum;
 using wire::TcpSegment;
 namespace flag = wire::tcp_flag;
 
-void open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Instant now,
+bool open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Instant now,
           Context& context) {
     tcb = Tcb{};
+    tcb.flight_slot = context.flights.begin(iss);
+    if (tcb.flight_slot == Flight::none) {
+        context.counters.add(Counter::flight_pool_dry);
+        return false;
+    }
     tcb.state = State::syn_sent;
-    tcb.snd.una = tcb.snd.at = iss;
+    tcb.snd.una = iss;
     tcb.snd.nxt = iss + 1;
-    tcb.recover = iss;
+    context.flights.append(context.flights[tcb.flight_slot], iss, tcb.snd.nxt,
+                           microsecond_clock(now));
     tcb.snd_mss = std::max(mss, mss_floor);
     tcb.ts_offset = ts_offset;
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
     tcb.rtt.restore(context.config);
-    tcb.timed_at_us = microsecond_clock(now);
     tcb.retransmit_deadline = now + tcb.rtt.rto();
     context.counters.add(Counter::active_opens);
     emit_syn(tcb, now, context);
+    return true;
 }
 
 void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, Instant now,
@@ -39,8 +45,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.rcv_scale =
         handshake.window_scale ? scale_for(context.config.receive_buffer_bytes) & 15U : 0;
     tcb.snd_mss = std::max(handshake.snd_mss, mss_floor);
-    tcb.snd.una = tcb.snd.nxt = tcb.snd.at = handshake.iss + 1;
-    tcb.recover = handshake.iss;
+    tcb.snd.una = tcb.snd.nxt = handshake.iss + 1;
     tcb.rcv.nxt = tcb.rcv.acked = handshake.irs + 1;
     // What the SYN,ACK offered, whose window is never scaled.
     tcb.rcv.edge =
@@ -51,7 +56,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.snd.wl1 = segment.seq;
     tcb.snd.wl2 = segment.ack;
     take_window(tcb, segment);
-    begin_sending(tcb, segment, handshake.retransmits, false, now, context);
+    begin_sending(tcb, segment, handshake.retransmits, 0, now, context);
     context.counters.add(Counter::passive_opens);
 }
 
@@ -137,6 +142,10 @@ bool has_ended(const Tcb& tcb) {
 }
 
 void release(Tcb& tcb, Context& context) {
+    if (tcb.flight_slot != Flight::none) {
+        context.flights.end(tcb.flight_slot);
+        tcb.flight_slot = Flight::none;
+    }
     context.buffers.clear(tcb.queue);
     context.buffers.clear(tcb.unread);
     if (tcb.reassembly != Pool<Reassembly>::none) {

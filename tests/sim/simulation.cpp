@@ -314,7 +314,8 @@ std::string Simulation::check_pools() const {
             return side + std::to_string(host.nic->packets_in_use()) + " packets are missing";
         }
         if (core.buffers.nodes().in_use() + core.buffers.chunks().in_use() +
-                core.reassemblies.in_use() !=
+                core.reassemblies.in_use() + core.flights.flights().in_use() +
+                core.flights.records().in_use() !=
             0) {
             return side + "nodes, chunks or reassemblies are missing";
         }

@@ -82,6 +82,8 @@ class ServiceHarness {
         EXPECT_EQ(worker.core().buffers.nodes().in_use(), 0U);
         EXPECT_EQ(worker.core().buffers.chunks().in_use(), 0U);
         EXPECT_EQ(worker.core().reassemblies.in_use(), 0U);
+        EXPECT_EQ(worker.core().flights.flights().in_use(), 0U);
+        EXPECT_EQ(worker.core().flights.records().in_use(), 0U);
         EXPECT_EQ(connections(), 0U);
     }
 

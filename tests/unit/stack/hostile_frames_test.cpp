@@ -229,6 +229,8 @@ TEST_P(HostileFrames, E3_E5_E6_NothingBreaksAndNothingIsLost) {
     EXPECT_EQ(worker.core().buffers.chunks().in_use(), 0U);
     EXPECT_EQ(worker.core().buffers.packets_held(), 0U);
     EXPECT_EQ(worker.core().reassemblies.in_use(), 0U);
+    EXPECT_EQ(worker.core().flights.flights().in_use(), 0U);
+    EXPECT_EQ(worker.core().flights.records().in_use(), 0U);
     auto& host = worker.host<wire::Ipv4Addr>();
     EXPECT_EQ(host.connections() + host.half_open() + host.time_wait(), 0U);
     for (std::uint16_t i = 0; i < worker.core().listeners.size(); ++i) {

@@ -93,7 +93,7 @@ TEST_F(BuffersTest, D1_random_operations_against_a_string) {
             }
             default: {
                 const std::uint32_t count = place == 0 ? 0 : between(0, place);
-                charge -= buffers.drop_front(rope, count, &cursor);
+                charge -= buffers.drop_front(rope, count, {&cursor, 1});
                 expected.erase(expected.begin(), expected.begin() + count);
                 place -= count;
                 packets.collect(buffers);
@@ -123,7 +123,7 @@ TEST_F(BuffersTest, D1_a_cursor_at_the_end_goes_on_with_what_is_appended) {
     const Slice second = packets.make(1, 10, 10);
     ASSERT_TRUE(buffers.append(rope, second));
     EXPECT_EQ(bytes_from(cursor, 1)[0], pattern(1, 10));
-    buffers.drop_front(rope, 10, &cursor);
+    buffers.drop_front(rope, 10, {&cursor, 1});
     EXPECT_EQ(bytes_from(cursor, 1)[0], pattern(1, 10));
     buffers.drop_front(rope, 3);
     EXPECT_EQ(bytes_from(Cursor{}, 1)[0], pattern(1, 13));

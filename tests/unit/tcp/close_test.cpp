@@ -243,6 +243,7 @@ TEST_F(CloseTest, B4_data_for_a_user_who_is_gone_is_reset) {
         EXPECT_EQ(step.arrival.drop, Drop::tcp_data_after_close);
         EXPECT_EQ(tcb.state, State::closed);
         EXPECT_EQ(events, event::aborted);
+        release(tcb, context);
     }
 }
 

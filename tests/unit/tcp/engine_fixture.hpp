@@ -48,9 +48,10 @@ class EngineTest : public testing::Test {
     Ends ends;
     Buffers buffers{Buffers::Limits{.nodes = 8192, .chunks = 1024, .packet_bytes = 2304}};
     Pool<Reassembly> reassemblies{16};
+    Flights flights{Flights::Limits{.flights = 16, .records = 4096}};
     Counters counters;
     Output output;
-    Context context{config, buffers, reassemblies, counters, output};
+    Context context{config, buffers, reassemblies, flights, counters, output};
     PacketStore packets;
     Instant now{std::chrono::hours{1}};
 
@@ -71,10 +72,17 @@ class EngineTest : public testing::Test {
         EXPECT_EQ(buffers.nodes().in_use(), 0U) << "nodes leak";
         EXPECT_EQ(buffers.chunks().in_use(), 0U) << "chunks leak";
         EXPECT_EQ(reassemblies.in_use(), 0U) << "reassemblies leak";
+        EXPECT_EQ(flights.flights().in_use(), 0U) << "flights leak";
+        EXPECT_EQ(flights.records().in_use(), 0U) << "records of what was sent leak";
         EXPECT_TRUE(output.empty()) << "something was put out that no test looked at";
     }
 
     // ------------------------------------------------------------------------------ segments
+
+    /// How far the repair of losses is.
+    [[nodiscard]] Repair repair() const {
+        return tcb.flight_slot == Flight::none ? Repair::open : flights[tcb.flight_slot].repair;
+    }
 
     /// The peer's 1 ms clock, from which it makes timestamps.
     [[nodiscard]] std::uint32_t peer_clock() const { return timestamp_clock(now) + 777'000; }
@@ -305,7 +313,7 @@ class EngineTest : public testing::Test {
     /// SYN-SENT, the SYN sent.
     void syn_sent() {
         sent.clear();
-        open(tcb, ends.iss, ts_offset, ends.mss, now, context);
+        ASSERT_TRUE(open(tcb, ends.iss, ts_offset, ends.mss, now, context));
         collect_output();
         flush_all();
     }

@@ -25,7 +25,6 @@ TEST_F(LossTest, D5_the_third_duplicate_sends_the_segment_again) {
     EXPECT_SENT_NOTHING(arrive({}).out);
     EXPECT_SENT(arrive({}).out, {.length = 1000});
     EXPECT_EQ(tcb.congestion.ssthresh, 5000U);
-    EXPECT_EQ(tcb.congestion.cwnd, 8000U);
     EXPECT_EQ(counters[Counter::fast_retransmits], 1U);
     EXPECT_EQ(fire(), 1s); // The timer starts with the repetition.
 }
@@ -80,13 +79,9 @@ TEST_F(LossTest, D5_duplicates_in_recovery_let_new_data_go) {
 TEST_F(LossTest, D5_a_full_acknowledgement_ends_recovery) {
     ten_in_flight(10'000);
     arrive_together({{}, {}, {}});
-    // cwnd is min(ssthresh, max(flight, SMSS) + SMSS), so that no burst follows.
-    EXPECT_SENT(arrive({.ack = 10'001}).out, {.seq = 10'001, .length = 1000},
-                {.seq = 11'001, .length = 1000});
-    EXPECT_FALSE(tcb.in_recovery);
-    EXPECT_EQ(tcb.congestion.cwnd, 2000U);
-    EXPECT_SENT(arrive({.ack = 11'001}).out, {.seq = 12'001, .length = 1000},
-                {.seq = 13'001, .length = 1000});
+    EXPECT_EQ(arrive({.ack = 10'001}).out.size(), 5U);
+    EXPECT_EQ(repair(), Repair::open);
+    EXPECT_EQ(tcb.congestion.cwnd, 5000U) << "ssthresh";
 }
 
 TEST_F(LossTest, D4_several_losses_are_repaired_one_a_round_trip) {
@@ -94,26 +89,13 @@ TEST_F(LossTest, D4_several_losses_are_repaired_one_a_round_trip) {
     // The 1st, 4th and 7th are lost.
     EXPECT_SENT(arrive_together({{}, {}, {}, {}, {}, {}, {}}), {.length = 1000});
     EXPECT_SENT(arrive({.ack = 3001}).out, {.seq = 3001, .length = 1000});
-    EXPECT_TRUE(tcb.in_recovery);
+    EXPECT_EQ(repair(), Repair::recovery);
     EXPECT_SENT(arrive({.ack = 6001}).out, {.seq = 6001, .length = 1000});
     EXPECT_SENT_NOTHING(arrive({.ack = 10'001}).out);
-    EXPECT_FALSE(tcb.in_recovery);
+    EXPECT_NE(repair(), Repair::recovery);
     EXPECT_EQ(counters[Counter::retransmission_timeouts], 0U);
     EXPECT_EQ(counters[Counter::retransmitted_segments], 3U);
     EXPECT_EQ(tcb.congestion.ssthresh, 5000U);
-}
-
-TEST_F(LossTest, D4_a_partial_acknowledgement_deflates_by_what_it_acknowledges) {
-    ends.timestamps = true; // SMSS is then 988.
-    ten_in_flight();
-    arrive_together({{}, {}, {}});
-    const std::uint32_t before = tcb.congestion.cwnd;
-    arrive({.ack = 1 + 988});
-    EXPECT_EQ(tcb.congestion.cwnd, before); // Less 988, and one segment more.
-    arrive({.ack = 1 + 3 * 988});
-    EXPECT_EQ(tcb.congestion.cwnd, before - 988);
-    arrive({.ack = 1 + 3 * 988 + 100});
-    EXPECT_EQ(tcb.congestion.cwnd, before - 1088);
 }
 
 TEST_F(LossTest, D4_a_partial_and_a_full_acknowledgement_in_one_burst) {
@@ -128,10 +110,10 @@ TEST_F(LossTest, D4_duplicates_of_a_time_outs_repetitions_are_no_loss) {
     for (int i = 0; i < 5; ++i) {
         EXPECT_SENT_NOTHING(arrive({}).out);
     }
-    EXPECT_FALSE(tcb.in_recovery);
+    EXPECT_NE(repair(), Repair::recovery);
     arrive({.ack = 5001});
     arrive_together({{.ack = 5001}, {.ack = 5001}, {.ack = 5001}});
-    EXPECT_FALSE(tcb.in_recovery);
+    EXPECT_NE(repair(), Repair::recovery);
     // Everything repeated is acknowledged, and new data too: now duplicates count again.
     arrive({.ack = 10'001});
     tcb.congestion.cwnd = 10'000;
@@ -146,7 +128,7 @@ TEST_F(LossTest, D4_a_time_out_in_recovery) {
     arrive_together({{}, {}, {}});
     fire();
     EXPECT_SENT(sent, {.length = 1000});
-    EXPECT_FALSE(tcb.in_recovery);
+    EXPECT_NE(repair(), Repair::recovery);
     EXPECT_EQ(tcb.congestion.cwnd, 1000U);
     EXPECT_SENT(arrive({.ack = 3001}).out, {.seq = 3001, .length = 1000},
                 {.seq = 4001, .length = 1000});
@@ -157,7 +139,8 @@ TEST_F(LossTest, D4_a_lost_fin_is_found_by_a_time_out_and_data_before_it_by_dupl
     queue(4000);
     EXPECT_EQ(user_shuts_down().size(), 4U);
     EXPECT_SENT(arrive_together({{}, {}, {}}), {.length = 1000});
-    EXPECT_SENT(arrive({.ack = 3001}).out, {.seq = 3001, .flags = FPA, .length = 1000});
+    EXPECT_SENT(arrive({.ack = 3001}).out, {.seq = 3001, .flags = PA, .length = 1000});
+    EXPECT_SENT(arrive({.ack = 4001}).out, {.seq = 4001, .flags = FA});
     arrive({.ack = 4002});
     EXPECT_EQ(tcb.state, State::fin_wait_2);
 }
@@ -179,13 +162,12 @@ TEST_F(LossTest, D5_losses_are_still_found_after_four_gibibytes_without_one) {
         at += 8'000'000;
         wire::TcpSegment ack = incoming({.ack = at});
         ASSERT_EQ(segment_arrives(tcb, ack, {}, now, context).drop, wire::Drop::none);
-        ASSERT_LT(tcb.recover, tcb.snd.una);
     }
     queued = at - 1; // A whole stream further on; the pattern goes by the 32-bit number.
     tcb.congestion.cwnd = 10'000;
     ASSERT_EQ(user_sends(5000).size(), 5U);
     arrive_together({{.ack = at}, {.ack = at}, {.ack = at}});
-    EXPECT_TRUE(tcb.in_recovery);
+    EXPECT_EQ(repair(), Repair::recovery);
 }
 
 TEST_F(LossTest, E4_duplicates_made_up_by_the_peer_gain_nothing) {

@@ -140,7 +140,7 @@ TEST_F(RetransmissionTest, D3_an_old_ack_does_not) {
 
 TEST_F(RetransmissionTest, D5_a_time_out_starts_again_from_one_segment) {
     established();
-    EXPECT_EQ(user_sends(20'000).size(), 10U);
+    EXPECT_EQ(user_sends(10'000).size(), 10U); // Nothing new waits that F-RTO could send.
     fire();
     EXPECT_SENT(sent, {.length = 1000});
     EXPECT_EQ(tcb.congestion.cwnd, 1000U);

@@ -58,9 +58,10 @@ struct End {
     Config config;
     Buffers buffers{Buffers::Limits{.nodes = 4096, .chunks = 1024, .packet_bytes = 2304}};
     Pool<Reassembly> reassemblies{4};
+    Flights flights{Flights::Limits{.flights = 4, .records = 64}};
     Counters counters;
     Output output;
-    Context context{config, buffers, reassemblies, counters, output};
+    Context context{config, buffers, reassemblies, flights, counters, output};
     PacketStore packets;
     Tcb tcb;
     std::optional<HalfOpen> half_open;
@@ -100,8 +101,8 @@ class Soak {
 
     void run() {
         wire::SeqNum iss = plan_.iss[0];
-        open(ends_[0].tcb, iss, between(random_, 0, UINT32_MAX), plan_.mss[0], now_,
-             ends_[0].context);
+        ASSERT_TRUE(open(ends_[0].tcb, iss, between(random_, 0, UINT32_MAX), plan_.mss[0], now_,
+                         ends_[0].context));
         ends_[0].open = true;
         settle(0);
         for (std::uint64_t steps = 0; !(ends_[0].finished && ends_[1].finished); ++steps) {

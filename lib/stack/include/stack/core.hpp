@@ -34,6 +34,8 @@ struct WorkerSettings {
     std::uint32_t half_open_max = 8192;
     std::uint32_t time_wait_max = 65536;
     std::uint32_t reassemblies_max = 8192; ///< Connections with a gap in what they received.
+    tcp::Flights::Limits
+        flights; ///< Connections with data in flight, and records of what was sent.
     /// How long the connections of a listener stay in TIME-WAIT: it names one of these, at most 8.
     std::vector<Duration> time_wait_durations{60s};
     ControlOptions control; ///< Who speaks for the port is decided by `worker`.
@@ -49,7 +51,8 @@ struct Core {
 
     Core(N& port, const WorkerSettings& wanted, Instant now)
         : nic{port}, settings{wanted}, wheel{now}, buffers{buffers_of(settings), *settings.memory},
-          reassemblies{settings.reassemblies_max, *settings.memory},
+          reassemblies{settings.reassemblies_max, *settings.memory}, flights{settings.flights,
+                                                                             *settings.memory},
           sequences{settings.sequence_key}, transmitter{nic, counters, drops} {}
 
     Core(const Core&) = delete;
@@ -60,6 +63,7 @@ struct Core {
     timer::Wheel wheel;
     tcp::Buffers buffers;
     Pool<tcp::Reassembly> reassemblies;
+    tcp::Flights flights;
     tcp::SequenceSource sequences;
     Counters counters;
     Drops drops;
@@ -67,7 +71,7 @@ struct Core {
     tcp::Output output;
     Transmitter<N> transmitter;
     Listeners<S...> listeners;
-    tcp::Context context{settings.tcp, buffers, reassemblies, tcp_counters, output};
+    tcp::Context context{settings.tcp, buffers, reassemblies, flights, tcp_counters, output};
     bool draining = false;
 
     /// The packets of one queue may all end at one worker, or at each of them: together they may

@@ -142,8 +142,11 @@ bool TcpHost<Addr, C>::connect(const Key& key, std::uint16_t listener, Instant n
         return false;
     }
     ++table_changes_;
-    tcp::open(connection.tcb, initial_sequence(key, now), timestamp_offset(key), own_mss(), now,
-              core_.context);
+    if (!tcp::open(connection.tcb, initial_sequence(key, now), timestamp_offset(key), own_mss(),
+                   now, core_.context)) {
+        end(connection, now);
+        return false;
+    }
     connection.tcb.no_delay = core_.listeners[listener].options.no_delay;
     settle(connection, now);
     return true;

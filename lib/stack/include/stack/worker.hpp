@@ -635,6 +635,8 @@ void Worker<N, S...>::publish_gauges() {
     gauges_.set(Gauge::slices_queued, core_.buffers.nodes().in_use());
     gauges_.set(Gauge::chunks_in_use, core_.buffers.chunks().in_use());
     gauges_.set(Gauge::reassemblies_in_use, core_.reassemblies.in_use());
+    gauges_.set(Gauge::flights_in_use, core_.flights.flights().in_use());
+    gauges_.set(Gauge::sent_records_in_use, core_.flights.records().in_use());
     gauges_.set(Gauge::timers, core_.wheel.size());
 }
 

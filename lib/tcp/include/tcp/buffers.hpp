@@ -81,9 +81,9 @@ class Buffers {
     [[nodiscard]] std::uint32_t copy_charge(const Rope& rope, std::uint32_t length) const;
 
     /// Drops the first `count` bytes (at most the rope's length), and with them the slices that are
-    /// used up. A cursor in the rope is moved so that it still names the same byte; it must not
-    /// stand before the first byte that stays. Returns by how much the memory pinned became less.
-    std::uint32_t drop_front(Rope& rope, std::uint32_t count, Cursor* cursor = nullptr);
+    /// used up. Cursors in the rope are moved so that they still name the same byte, or the first
+    /// when theirs is dropped. Returns by how much the memory pinned became less.
+    std::uint32_t drop_front(Rope& rope, std::uint32_t count, std::span<Cursor> cursors = {});
 
     /// Drops everything.
     void clear(Rope& rope);

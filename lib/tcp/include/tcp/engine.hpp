@@ -6,6 +6,7 @@
 #include "tcp/buffers.hpp"
 #include "tcp/config.hpp"
 #include "tcp/counters.hpp"
+#include "tcp/flight.hpp"
 #include "tcp/output.hpp"
 #include "tcp/reassembly.hpp"
 #include "tcp/tcb.hpp"
@@ -27,6 +28,7 @@ struct Context {
     const Config& config;
     Buffers& buffers;
     Pool<Reassembly>& reassemblies;
+    Flights& flights;
     Counters& counters;
     Output& output;
 };
@@ -71,8 +73,9 @@ struct Handshake {
 };
 
 /// An active open's SYN (RFC 9293 §3.10.1): makes `tcb` SYN-SENT. `mss` is what our path allows.
-void open(Tcb& tcb, wire::SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Instant now,
-          Context& context);
+/// False, and nothing is sent, when there is no flight for it.
+[[nodiscard]] bool open(Tcb& tcb, wire::SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss,
+                        Instant now, Context& context);
 
 /// Makes `tcb` ESTABLISHED after a handshake whose last segment is `segment`, which must then be
 /// given to `segment_arrives`, for it may carry data or a FIN.

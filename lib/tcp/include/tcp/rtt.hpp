@@ -14,9 +14,14 @@ struct RttEstimator {
     std::uint32_t srtt_us = 0; ///< 0: no sample yet.
     std::uint32_t rttvar_us = 0;
     std::uint32_t rto_us = 1'000'000;
+    std::uint32_t min_us = UINT32_MAX; ///< The least of the last minutes (RFC 8985 §6.2 step 1).
+    std::uint32_t min_at_ms = 0;       ///< When that was.
 
     /// Takes one measurement of a segment that was not retransmitted (Karn).
     void sample(Duration rtt, const Config& config);
+
+    /// Takes one round-trip time into the windowed minimum, on the 1 ms clock.
+    void note_minimum(std::uint32_t rtt_us, std::uint32_t now_ms);
 
     /// Doubles the time-out, up to the maximum (RFC 6298 §5.5).
     void back_off(const Config& config);

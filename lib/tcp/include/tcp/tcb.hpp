@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "tcp/buffers.hpp"
 #include "tcp/congestion.hpp"
+#include "tcp/flight.hpp"
 #include "tcp/reassembly.hpp"
 #include "tcp/rtt.hpp"
 #include "tcp/state.hpp"
@@ -13,6 +14,13 @@
 #include <cstdint>
 
 namespace millrace::tcp {
+
+/// What `Tcb::retransmit_deadline` is for, when it is not for a closed window's probe.
+enum class RetransmitTimer : std::uint8_t {
+    retransmission,  ///< RFC 6298, or a SYN's.
+    tail_loss_probe, ///< RFC 8985 §7.
+    reordering,      ///< What RACK waits for before it calls a segment lost (RFC 8985 §6.2).
+};
 
 /// The transmission control block: one connection as the engine knows it, without addresses.
 /// (RFC 9293 §3.3.1; names as there.)
@@ -26,8 +34,8 @@ namespace millrace::tcp {
 ///   1 acknowledged, 2 sent, 3 may be sent,      1 received, 2 window offered,
 ///   4 may not yet                               3 not offered yet
 ///
-/// SND.NXT never goes back. What is transmitted next is SND.AT: it equals SND.NXT, except after a
-/// retransmission time-out, when it starts again from SND.UNA. RCV.WND is kept as its right edge,
+/// SND.NXT never goes back; what of SND.UNA to SND.NXT was sent when, and must be sent again, is in
+/// the `Flight`, which is there only while the two differ. RCV.WND is kept as its right edge,
 /// RCV.EDGE, which never moves left.
 ///
 /// The order of the fields is that of their use: the first line is what a segment that comes meets,
@@ -35,7 +43,7 @@ namespace millrace::tcp {
 struct Tcb {
     State state = State::closed;
     std::uint8_t retransmits = 0; ///< Of the first unacknowledged byte, or unanswered probes.
-    std::uint8_t duplicate_acks = 0;
+    RetransmitTimer timer = RetransmitTimer::retransmission;
     std::uint8_t snd_scale : 4 = 0; ///< Shift of the windows we receive (RFC 7323 §2).
     std::uint8_t rcv_scale : 4 = 0; ///< Shift of the windows we send.
 
@@ -49,14 +57,14 @@ struct Tcb {
     bool fin_acknowledged : 1 = false; ///< The peer has our FIN.
     bool user_gone : 1 = false; ///< The user reads no more: data that comes is answered by RST.
     // What is owed
-    bool ack_now : 1 = false;          ///< An acknowledgement must go out at the end of the burst.
-    bool ack_delayed : 1 = false;      ///< One must go out by `ack_deadline`.
-    bool retransmit_first : 1 = false; ///< The first unacknowledged segment must go out again.
-    bool window_update : 1 = false;    ///< The user has taken data since the last segment.
+    bool ack_now : 1 = false;       ///< An acknowledgement must go out at the end of the burst.
+    bool ack_delayed : 1 = false;   ///< One must go out by `ack_deadline`.
+    bool window_update : 1 = false; ///< The user has taken data since the last segment.
     // Where we are
-    bool in_recovery : 1 = false;  ///< Fast recovery (RFC 6582).
-    bool timing : 1 = false;       ///< `timed_seq` is being measured.
-    bool persisting : 1 = false;   ///< The timer probes a closed window.
+    bool persisting : 1 = false;      ///< The timer probes a closed window.
+    bool reordering_seen : 1 = false; ///< RACK.reordering_seen
+    bool probe_unjudged : 1 =
+        false;                     ///< Whether a tail loss probe has repaired a loss is not known.
     bool cwnd_limited : 1 = false; ///< What was sent last had filled cwnd, or nearly.
     bool passive : 1 = false;      ///< Opened by a listener.
     bool fin_received : 1 = false; ///< The peer's FIN has come; TIME-WAIT may begin without.
@@ -71,7 +79,7 @@ struct Tcb {
     } rcv;
 
     struct {
-        wire::SeqNum una, nxt, at;
+        wire::SeqNum una, nxt;
         std::uint32_t wnd = 0;
         std::uint32_t wnd_max = 0; ///< Largest window the peer has offered.
         wire::SeqNum wl1, wl2;
@@ -84,21 +92,19 @@ struct Tcb {
     Instant retransmit_deadline = never; ///< Or the next probe of a closed window.
     Instant ack_deadline = never;
 
-    Rope queue;      ///< From SND.UNA on: what is sent and not acknowledged, then what is not sent.
-    Cursor queue_at; ///< Where SND.AT stands in it.
-    std::uint32_t send_charge = 0; ///< Memory pinned by `queue`, in bytes.
+    Rope queue; ///< From SND.UNA on: what is sent and not acknowledged, then what is not sent.
+    std::uint32_t flight_slot = Flight::none; ///< Of the context's flights; something is in flight.
+    std::uint32_t send_charge = 0;            ///< Memory pinned by `queue`, in bytes.
 
     Rope unread;                      ///< In order, and left by the user.
     std::uint32_t receive_charge = 0; ///< Memory pinned by `unread`.
     std::uint32_t reassembly = Pool<Reassembly>::none;
 
     CongestionState congestion;
-    wire::SeqNum
-        recover; ///< SND.NXT when the last loss was found (RFC 6582); never far behind una.
     RttEstimator rtt;
-    wire::SeqNum timed_seq;          ///< Acknowledging up to here ends the measurement.
-    std::uint32_t timed_at_us = 0;   ///< When it began, on a 1 µs clock.
-    std::uint32_t sent_ms = 0;       ///< When data was last sent, on the 1 ms clock.
+    std::uint8_t reordering_multiplier : 4 = 1; ///< RACK.reo_wnd_mult
+    std::uint8_t reordering_persist : 4 = 0;    ///< RACK.reo_wnd_persist: recoveries it stays.
+    std::uint32_t sent_ms = 0;                  ///< When data was last sent, on the 1 ms clock.
     std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.
 
     Instant user_deadline = never; ///< The user's; the end of FIN-WAIT-2 when it is gone.

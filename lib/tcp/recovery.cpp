@@ -1,0 +1,184 @@
+#include "recovery.hpp"
+
+#include "internal.hpp"
+
+#include "tcp/new_reno.hpp"
+#include "tcp/prr.hpp"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+
+namespace {
+
+constexpr std::uint16_t dup_thresh = 3;
+
+/// Keeps what a reduction of cwnd takes away.
+void save_for_undo(Tcb& tcb, Flight& flight) {
+    flight.undoable = true;
+    flight.undo_from = tcb.snd.una;
+    flight.undo_retransmits = 0;
+    flight.prior_cwnd = tcb.congestion.cwnd;
+    flight.prior_ssthresh = tcb.congestion.ssthresh;
+}
+
+/// FlightSize; what limited transmit sent beyond cwnd does not count (RFC 5681 §3.2).
+std::uint32_t flight_size(const Tcb& tcb) {
+    return std::min(tcb.flight(), tcb.congestion.cwnd);
+}
+
+void enter_recovery(Tcb& tcb, Flight& flight, Context& context) {
+    save_for_undo(tcb, flight);
+    NewReno::on_loss(tcb.congestion, flight_size(tcb), smss(tcb));
+    flight.repair = Repair::recovery;
+    flight.recover = tcb.snd.nxt;
+    flight.recover_fs = tcb.flight();
+    flight.prr_delivered = flight.prr_out = 0;
+    flight.must_repair = true;
+    flight.probing = false;
+    context.counters.add(Counter::fast_retransmits);
+}
+
+/// Everything that was out when the loss was found has been acknowledged. Without SACK that is not
+/// enough: duplicates of our repairs could seem a new loss (RFC 6582 §3.2 step 2).
+bool is_over(const Tcb& tcb, const Flight& flight) {
+    const bool all = tcb.snd.una == tcb.snd.nxt;
+    return all || (tcb.sack ? tcb.snd.una >= flight.recover : tcb.snd.una > flight.recover);
+}
+
+void leave(Tcb& tcb, Flight& flight) {
+    if (flight.repair == Repair::recovery) {
+        tcb.congestion.cwnd = std::max(tcb.congestion.ssthresh, smss(tcb));
+    }
+    flight.repair = Repair::open;
+    flight.duplicate_acks = 0;
+    rack_recovered(tcb);
+}
+
+/// Without SACK, the first record is lost at the third duplicate, and at each acknowledgement that
+/// moves on in recovery by less than all (RFC 6582 §3.2 step 3).
+bool count_duplicates(Flight& flight, const Delivery& news, Flights& flights) {
+    const bool third = flight.repair <= Repair::disorder && flight.duplicate_acks >= dup_thresh;
+    const bool partial = flight.repair == Repair::recovery && news.acked > 0;
+    if ((!third && !partial) || flight.head == Flights::none || flights.record(flight.head).lost) {
+        return false;
+    }
+    flights.mark_lost(flight, flight.head);
+    flight.must_repair = true;
+    return true;
+}
+
+void set_cwnd_in_recovery(Tcb& tcb, Flight& flight, const Delivery& news, bool found) {
+    flight.prr_delivered += news.delivered;
+    const std::uint32_t in_network = pipe(tcb, flight);
+    const std::uint32_t count = send_count({.ssthresh = tcb.congestion.ssthresh,
+                                            .recover_fs = flight.recover_fs,
+                                            .prr_delivered = flight.prr_delivered,
+                                            .prr_out = flight.prr_out,
+                                            .delivered = news.delivered,
+                                            .pipe = in_network,
+                                            .mss = smss(tcb),
+                                            .progress = news.acked > 0 && !found});
+    tcb.congestion.cwnd = std::max(in_network + count, smss(tcb));
+}
+
+void grow_cwnd(Tcb& tcb, const Flight& flight, const Delivery& news) {
+    if (news.acked == 0 || !tcb.cwnd_limited) {
+        return;
+    }
+    // While what a time-out has found lost is repaired, L = 1 segment (RFC 3465 §2.3).
+    const bool repairing = flight.repair == Repair::loss;
+    NewReno::on_ack(tcb.congestion, repairing ? std::min(news.acked, smss(tcb)) : news.acked,
+                    smss(tcb));
+}
+
+} // namespace
+
+std::uint32_t pipe(const Tcb& tcb, const Flight& flight) {
+    const std::uint32_t outstanding = tcb.flight() - flight.sacked - flight.lost;
+    // Without SACK, each duplicate acknowledgement stands for a segment that has arrived.
+    const std::uint32_t arrived = std::min(flight.duplicate_acks * smss(tcb), outstanding);
+    return outstanding - arrived + flight.retransmitted;
+}
+
+void undo(Tcb& tcb, Flight& flight, Context& context) {
+    if (!flight.undoable) {
+        return;
+    }
+    flight.undoable = flight.frto = flight.frto_new_data = flight.must_repair = false;
+    tcb.congestion.cwnd = std::max(tcb.congestion.cwnd, flight.prior_cwnd);
+    tcb.congestion.ssthresh = std::max(tcb.congestion.ssthresh, flight.prior_ssthresh);
+    flight.repair = Repair::open;
+    flight.duplicate_acks = 0;
+    context.flights.forget_losses(flight);
+    tcb.retransmits = 0;
+    tcb.rtt.restore(context.config);
+    context.counters.add(Counter::recoveries_undone);
+}
+
+void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Context& context) {
+    if (flight.repair == Repair::loss && flight.frto) {
+        forward_rto(tcb, flight, news, context);
+    }
+    if (flight.repair >= Repair::recovery && is_over(tcb, flight)) {
+        leave(tcb, flight);
+        return; // What ends a repair has had its share of cwnd.
+    }
+    const bool found = tcb.sack ? rack_detect_losses(tcb, flight, now, context)
+                                : count_duplicates(flight, news, context.flights);
+    const bool by_probe = probe_repaired_loss(tcb, flight, news);
+    if (flight.repair <= Repair::disorder) {
+        if (found) {
+            enter_recovery(tcb, flight, context);
+        } else {
+            const bool missing = flight.sacked > 0 || flight.duplicate_acks > 0;
+            flight.repair = missing ? Repair::disorder : Repair::open;
+        }
+    }
+    if (flight.repair == Repair::recovery) {
+        set_cwnd_in_recovery(tcb, flight, news, found);
+    } else if (by_probe) {
+        NewReno::on_loss(tcb.congestion, flight_size(tcb), smss(tcb));
+        tcb.congestion.cwnd = tcb.congestion.ssthresh;
+    } else {
+        grow_cwnd(tcb, flight, news);
+    }
+}
+
+void mark_all_lost(Flight& flight, Flights& flights) {
+    for (std::uint32_t index = flight.head; index != Flights::none;
+         index = flights.record(index).next) {
+        if (!flights.record(index).sacked) {
+            flights.mark_lost(flight, index);
+        }
+    }
+    flight.repair_at = flights.record(flight.head).left;
+    flight.repair_cursor() = Cursor{};
+    flight.must_repair = true;
+}
+
+void enter_loss(Tcb& tcb, Flight& flight, Context& context) {
+    Flights& flights = context.flights;
+    if (flights.record(flight.head).sacked) {
+        context.counters.add(Counter::sack_reneging);
+        flights.forget_sacks(flight);
+    }
+    const bool first = flight.repair != Repair::loss;
+    if (tcb.retransmits == 0) {
+        if (first) {
+            save_for_undo(tcb, flight);
+        }
+        NewReno::on_timeout(tcb.congestion, flight_size(tcb), smss(tcb));
+    } else {
+        tcb.congestion.cwnd = smss(tcb);
+    }
+    flight.repair = Repair::loss;
+    flight.frto = first;
+    flight.frto_new_data = false;
+    flight.probing = false;
+    flight.duplicate_acks = 0;
+    flight.recover = tcb.snd.nxt;
+    mark_all_lost(flight, flights);
+}
+
+} // namespace millrace::tcp

@@ -1,0 +1,121 @@
+#include "internal.hpp"
+#include "recovery.hpp"
+#include "tcp/isn.hpp"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+
+using wire::SackBlock;
+using wire::SeqNum;
+using wire::TcpSegment;
+
+namespace {
+
+constexpr std::uint32_t none = SentRecord::none;
+
+/// Cuts the record to what `block` has of it; the record that then lies within the block, or `none`
+/// when that cannot be (it stays unacknowledged: at worst it is sent again).
+std::uint32_t within(Flight& flight, Flights& flights, std::uint32_t index,
+                     const SackBlock& block) {
+    if (flights.record(index).left < block.left) {
+        index = flights.split(flight, index, block.left);
+    }
+    if (index != none && flights.record(index).right > block.right &&
+        flights.split(flight, index, block.right) == none) {
+        return none;
+    }
+    return index;
+}
+
+/// Marks what the block tells of.
+void take_block(Tcb& tcb, Flight& flight, const SackBlock& block, Instant now, Flights& flights,
+                Delivery& news) {
+    std::uint32_t index = flight.sack_at;
+    if (index == none || flights.record(index).left > block.left) {
+        index = flight.head;
+    }
+    while (index != none && flights.record(index).left < block.right) {
+        const std::uint32_t next = flights.record(index).next;
+        if (flights.record(index).right > block.left && !flights.record(index).sacked) {
+            const std::uint32_t inside = within(flight, flights, index, block);
+            if (inside != none) {
+                note_delivered(tcb, flight, flights.record(inside), now, news);
+                flights.mark_sacked(flight, inside);
+                news.sacked = true;
+                flight.sack_at = inside;
+            }
+        }
+        index = next;
+    }
+}
+
+/// A peer that reports as a duplicate what we sent twice: that repair was not needed (RFC 2883,
+/// RFC 3708). Reports of more than was repaired count for nothing.
+void take_dsack(Tcb& tcb, Flight& flight, const SackBlock& block, Context& context,
+                Delivery& news) {
+    context.counters.add(Counter::duplicates_reported);
+    news.duplicate = true;
+    rack_duplicate(tcb, flight);
+    if (flight.undoable && block.left < block.right && block.left >= flight.undo_from &&
+        block.right <= flight.recover) {
+        const auto length = static_cast<std::uint32_t>(block.right - block.left);
+        const bool had_some = flight.undo_retransmits > 0;
+        flight.undo_retransmits -= std::min(flight.undo_retransmits, length);
+        if (had_some && flight.undo_retransmits == 0) {
+            undo(tcb, flight, context);
+        }
+    }
+}
+
+bool is_plausible(const Tcb& tcb, const SackBlock& block) {
+    return block.left < block.right && block.left >= tcb.snd.una && block.right <= tcb.snd.nxt;
+}
+
+} // namespace
+
+bool has_dsack(const TcpSegment& segment) {
+    const wire::TcpOptions& options = segment.options;
+    if (options.sack_count == 0) {
+        return false;
+    }
+    const SackBlock& first = options.sack[0];
+    return first.left < segment.ack ||
+           (options.sack_count > 1 && first.left >= options.sack[1].left &&
+            first.right <= options.sack[1].right);
+}
+
+void note_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, Instant now,
+                    Delivery& news) {
+    const std::uint32_t now_us = microsecond_clock(now);
+    news.delivered += record.length();
+    news.repeated = news.repeated || record.repeated;
+    if (!record.repeated) {
+        const std::uint32_t rtt_us = std::max(now_us - record.sent_us, 1U);
+        tcb.rtt.note_minimum(rtt_us, timestamp_clock(now));
+        news.oldest_rtt_us = std::max(news.oldest_rtt_us, rtt_us);
+        news.original = news.original || record.right <= flight.recover;
+    }
+    if (tcb.sack) {
+        rack_delivered(tcb, flight, record, now_us);
+    }
+}
+
+void take_sack(Tcb& tcb, Flight& flight, const TcpSegment& segment, SeqNum prior_una, Instant now,
+               Context& context, Delivery& news) {
+    const auto blocks = std::span{segment.options.sack}.first(segment.options.sack_count);
+    const bool dsack = has_dsack(segment);
+    if (dsack && blocks[0].left >= prior_una - tcb.snd.wnd_max) {
+        take_dsack(tcb, flight, blocks[0], context, news);
+    }
+    for (const SackBlock& block : blocks.subspan(dsack ? 1 : 0)) {
+        const bool seen = std::ranges::find(flight.seen_blocks, block) != flight.seen_blocks.end();
+        if (!seen && is_plausible(tcb, block)) {
+            take_block(tcb, flight, block, now, context.flights, news);
+        }
+    }
+    flight.seen_blocks = {};
+    std::ranges::copy(blocks, flight.seen_blocks.begin());
+}
+
+} // namespace millrace::tcp

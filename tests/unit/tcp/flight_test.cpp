@@ -1,0 +1,80 @@
+// E6: what was sent is recorded, and when records run out repair becomes coarser and nothing stops.
+
+#include "recovery_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace millrace::tcp {
+namespace {
+
+class FlightTest : public RecoveryTest {
+  protected:
+    /// Takes records until none is left but those that are kept back.
+    void run_dry(Flights& of) {
+        const std::uint32_t hog = of.begin(wire::SeqNum{0});
+        wire::SeqNum at{0};
+        while (of.records().available() > of.flights().available()) {
+            of.append(of[hog], at, at + 1, 0);
+            at += 1;
+        }
+        hog_ = hog;
+    }
+    std::uint32_t hog_ = Flights::none;
+};
+
+TEST_F(FlightTest, E6_without_records_streams_go_on_and_losses_are_repaired) {
+    run_dry(flights);
+    measured_path();
+    tcb.congestion.cwnd = 10'000;
+    ASSERT_EQ(user_sends(10'000).size(), 10U);
+    EXPECT_EQ(flight().records, 1U);
+    now += rtt;
+    arrive({.ack = first, .sack = {{at(4), at(10)}}}); // Cannot be noted: there is one record.
+    EXPECT_EQ(flight().sacked, 0U);
+    for (int i = 0; i < 20 && tcb.flight_slot != Flight::none; ++i) {
+        if (tcb.next_deadline() == never) {
+            break;
+        }
+        fire();
+        const auto all = sent;
+        if (!all.empty()) {
+            arrive({.ack = all.back().seq + all.back().length});
+        }
+    }
+    EXPECT_EQ(tcb.flight_slot, Flight::none);
+    EXPECT_EQ(tcb.snd.una, ends.iss + at(10));
+    flights.end(hog_);
+}
+
+TEST_F(FlightTest, E6_a_connection_that_finds_no_flight_sends_later) {
+    measured_path();
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t index = flights.begin({}); index != Flights::none;
+         index = flights.begin({})) {
+        all.push_back(index);
+    }
+    EXPECT_SENT_NOTHING(user_sends(1000));
+    EXPECT_EQ(counters[Counter::flight_pool_dry], 1U);
+    flights.end(all.back());
+    all.pop_back();
+    fire();
+    EXPECT_SENT(sent, {.seq = first, .flags = PA, .length = 1000});
+    for (const std::uint32_t index : all) {
+        flights.end(index);
+    }
+}
+
+TEST_F(FlightTest, B7_an_active_open_that_finds_no_flight_fails) {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t index = flights.begin({}); index != Flights::none;
+         index = flights.begin({})) {
+        all.push_back(index);
+    }
+    EXPECT_FALSE(open(tcb, ends.iss, 0, ends.mss, now, context));
+    for (const std::uint32_t index : all) {
+        flights.end(index);
+    }
+}
+
+} // namespace
+} // namespace millrace::tcp

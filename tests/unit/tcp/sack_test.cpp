@@ -1,0 +1,99 @@
+// D4.sack, D4.dsack: selective acknowledgements as a sender takes them (RFC 2018, 2883, 6675).
+
+#include "recovery_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace millrace::tcp {
+namespace {
+
+class SackTest : public RecoveryTest {};
+
+TEST_F(SackTest, D4_sack_three_losses_are_repaired_in_one_round_trip) {
+    ten_in_flight();
+    // The 1st, 4th and 7th are lost.
+    std::vector<Seg> again;
+    const auto take = [&](const Seg& seg) {
+        arrive(seg);
+        again.insert(again.end(), sent.begin(), sent.end());
+    };
+    take({.ack = first, .sack = {{at(1), at(2)}}});
+    take({.ack = first, .sack = {{at(1), at(3)}}});
+    take({.ack = first, .sack = {{at(4), at(5)}, {at(1), at(3)}}});
+    take({.ack = first, .sack = {{at(4), at(6)}, {at(1), at(3)}}});
+    take({.ack = first, .sack = {{at(7), at(8)}, {at(4), at(6)}, {at(1), at(3)}}});
+    take({.ack = first, .sack = {{at(7), at(9)}, {at(4), at(6)}, {at(1), at(3)}}});
+    take({.ack = first, .sack = {{at(7), at(10)}, {at(4), at(6)}, {at(1), at(3)}}});
+    EXPECT_SENT(again, {.seq = at(0), .length = 1000}, {.seq = at(3), .length = 1000},
+                {.seq = at(6), .length = 1000});
+    EXPECT_EQ(counters[Counter::fast_retransmits], 1U);
+    now += rtt;
+    EXPECT_SENT_NOTHING(arrive({.ack = at(10)}).out);
+    EXPECT_EQ(counters[Counter::retransmission_timeouts], 0U);
+    EXPECT_EQ(tcb.congestion.ssthresh, 5000U);
+}
+
+TEST_F(SackTest, D4_sack_a_block_that_cuts_a_segment_leaves_the_rest_to_be_repaired) {
+    ten_in_flight();
+    EXPECT_SENT(arrive({.ack = first, .sack = {{at(1) + 300, at(8)}}}).out,
+                {.seq = first, .length = 1000}, {.seq = at(1), .length = 300});
+    EXPECT_EQ(flight().lost, 1300U);
+    EXPECT_EQ(flight().sacked, 6700U);
+}
+
+TEST_F(SackTest, E3_sack_blocks_of_what_is_not_in_flight_count_for_nothing) {
+    ten_in_flight();
+    EXPECT_SENT_NOTHING(arrive({.ack = first,
+                                .sack = {{at(9), at(12)},  // Beyond SND.NXT
+                                         {at(5), at(4)},   // Inverted
+                                         {at(3), at(3)}}}) // Empty
+                            .out);
+    EXPECT_EQ(flight().sacked, 0U);
+    EXPECT_EQ(repair(), Repair::open);
+}
+
+TEST_F(SackTest, D4_sack_what_is_said_again_says_nothing_new) {
+    ten_in_flight();
+    for (int i = 0; i < 20; ++i) {
+        arrive(sacking(2, 3));
+    }
+    EXPECT_EQ(flight().sacked, 1000U);
+    EXPECT_EQ(flight().prr_delivered, 0U);
+}
+
+TEST_F(SackTest, D4_sack_a_peer_that_takes_back_what_it_had_gets_it_again) {
+    ten_in_flight();
+    arrive(sacking(0, 10)); // All, and SND.UNA does not move: no honest peer does this.
+    EXPECT_EQ(flight().sacked, 10'000U);
+    fire();
+    EXPECT_EQ(counters[Counter::sack_reneging], 1U);
+    EXPECT_SENT(sent, {.seq = first, .length = 1000});
+    EXPECT_EQ(flight().sacked, 0U);
+}
+
+TEST_F(SackTest, D4_dsack_a_repair_that_was_not_needed_is_taken_back) {
+    ten_in_flight();
+    const std::uint32_t cwnd = tcb.congestion.cwnd;
+    arrive_together({sacking(1, 2), sacking(1, 3), sacking(1, 4)});
+    ASSERT_EQ(repair(), Repair::recovery);
+    EXPECT_LT(tcb.congestion.cwnd, cwnd);
+    // The first was late only; then its repetition arrives too.
+    arrive({.ack = at(4)});
+    arrive({.ack = at(4), .sack = {{at(0), at(1)}}});
+    EXPECT_GE(tcb.congestion.cwnd, cwnd);
+    EXPECT_EQ(tcb.congestion.ssthresh, UINT32_MAX);
+    EXPECT_EQ(counters[Counter::recoveries_undone], 1U);
+    EXPECT_EQ(counters[Counter::duplicates_reported], 1U);
+}
+
+TEST_F(SackTest, E4_dsack_reports_of_what_was_not_repaired_take_nothing_back) {
+    ten_in_flight();
+    arrive_together({sacking(1, 2), sacking(1, 3), sacking(1, 4)});
+    arrive({.ack = at(4)});
+    // More than there is: below what was out, and beyond the recovery.
+    arrive({.ack = at(4), .sack = {{first - 1000, first}}});
+    EXPECT_EQ(counters[Counter::recoveries_undone], 0U);
+}
+
+} // namespace
+} // namespace millrace::tcp
