@@ -58,7 +58,12 @@ void answer_unacceptable(Tcb& tcb, const TcpSegment& segment, Instant now, Conte
         return;
     }
     if (!segment.payload.empty() && !segment.has(flag::syn)) {
-        emit_ack(tcb, now, context);
+        const SeqNum end = segment.seq + static_cast<std::uint32_t>(segment.payload.size());
+        if (end <= tcb.rcv.nxt) {
+            emit_ack_of_duplicate(tcb, {segment.seq, end}, now, context);
+        } else {
+            emit_ack(tcb, now, context);
+        }
     } else {
         emit_limited_ack(tcb, now, context);
     }

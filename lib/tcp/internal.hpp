@@ -28,6 +28,10 @@ inline constexpr std::uint16_t mss_floor = 40 + 48;
 /// Puts out an acknowledgement of all that has been received, now.
 void emit_ack(Tcb& tcb, Instant now, Context& context);
 
+/// The same, and says with SACK that `duplicate` was received before (RFC 2883).
+void emit_ack_of_duplicate(Tcb& tcb, const wire::SackBlock& duplicate, Instant now,
+                           Context& context);
+
 /// An acknowledgement that an attacker or a confused peer could make us send without end, so at
 /// most one in `challenge_ack_interval` goes out (RFC 5961 §7, here for each connection).
 void emit_limited_ack(Tcb& tcb, Instant now, Context& context);

@@ -4,6 +4,7 @@
 #include "tcp/isn.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace millrace::tcp {
 
@@ -36,16 +37,28 @@ void add_timestamps(const Tcb& tcb, Instant now, wire::TcpOptions& options) {
     options.ts_ecr = tcb.ts_recent;
 }
 
-void add_sack_blocks(const Tcb& tcb, const Context& context, wire::TcpOptions& options) {
-    if (tcb.sack && tcb.reassembly != Pool<Reassembly>::none) [[unlikely]] {
-        const std::uint8_t most = tcb.timestamps ? 3 : 4;
-        options.sack_count =
-            std::min(most, context.reassemblies[tcb.reassembly].blocks(options.sack));
+/// What was received out of order, and first of all what was received twice (RFC 2883).
+void add_sack_blocks(const Tcb& tcb, const Context& context, const wire::SackBlock& duplicate,
+                     wire::TcpOptions& options) {
+    if (!tcb.sack) {
+        return;
+    }
+    const std::uint8_t most = tcb.timestamps ? 3 : 4;
+    if (duplicate.left < duplicate.right) [[unlikely]] {
+        options.sack[options.sack_count++] = duplicate;
+    }
+    if (tcb.reassembly != Pool<Reassembly>::none) [[unlikely]] {
+        std::array<wire::SackBlock, 4> blocks;
+        const std::uint8_t count = context.reassemblies[tcb.reassembly].blocks(blocks);
+        for (std::uint8_t i = 0; i < count && options.sack_count < most; ++i) {
+            options.sack[options.sack_count++] = blocks[i];
+        }
     }
 }
 
 /// A segment that acknowledges everything received; what was owed is paid by it.
-OutSegment& push_segment(Tcb& tcb, SeqNum seq, Instant now, Context& context) {
+OutSegment& push_segment(Tcb& tcb, SeqNum seq, Instant now, Context& context,
+                         const wire::SackBlock& duplicate = {}) {
     OutSegment& out = context.output.push();
     TcpSegment& header = out.header;
     header.seq = seq;
@@ -55,7 +68,7 @@ OutSegment& push_segment(Tcb& tcb, SeqNum seq, Instant now, Context& context) {
     if (tcb.timestamps) {
         add_timestamps(tcb, now, header.options);
     }
-    add_sack_blocks(tcb, context, header.options);
+    add_sack_blocks(tcb, context, duplicate, header.options);
     tcb.rcv.acked = tcb.rcv.nxt;
     tcb.ack_now = false;
     tcb.ack_delayed = false;
@@ -67,7 +80,7 @@ OutSegment& push_segment(Tcb& tcb, SeqNum seq, Instant now, Context& context) {
 std::uint32_t payload_max(const Tcb& tcb, const Context& context) {
     wire::TcpOptions options;
     options.has_timestamps = tcb.timestamps;
-    add_sack_blocks(tcb, context, options);
+    add_sack_blocks(tcb, context, {}, options);
     return tcb.snd_mss - static_cast<std::uint32_t>(wire::tcp_options_length(options));
 }
 
@@ -413,6 +426,11 @@ std::uint8_t scale_for(std::uint32_t buffer_bytes) {
 
 void emit_ack(Tcb& tcb, Instant now, Context& context) {
     static_cast<void>(push_segment(tcb, tcb.snd.nxt, now, context));
+}
+
+void emit_ack_of_duplicate(Tcb& tcb, const wire::SackBlock& duplicate, Instant now,
+                           Context& context) {
+    static_cast<void>(push_segment(tcb, tcb.snd.nxt, now, context, duplicate));
 }
 
 void emit_limited_ack(Tcb& tcb, Instant now, Context& context) {

@@ -136,6 +136,7 @@ void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Inst
         context.counters.add(Counter::out_of_order_segments, taken > 0 ? 1 : 0);
         if (taken == 0) {
             const bool room = receive_budget(tcb, context) >= context.buffers.charge(text) &&
+                              context.buffers.nodes().available() > 0 &&
                               !context.buffers.packets_are_scarce();
             arrival.drop = room ? Drop::tcp_old_duplicate : Drop::tcp_out_of_order_budget;
         }
@@ -149,7 +150,11 @@ void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Inst
     }
     // Each one at once, so that the peer counts its duplicates.
     context.counters.add(Counter::duplicate_acks_sent);
-    emit_ack(tcb, now, context);
+    if (arrival.drop == Drop::tcp_old_duplicate) {
+        emit_ack_of_duplicate(tcb, {seq, seq + text.length}, now, context);
+    } else {
+        emit_ack(tcb, now, context);
+    }
 }
 
 } // namespace

@@ -95,5 +95,29 @@ TEST_F(SackTest, E4_dsack_reports_of_what_was_not_repaired_take_nothing_back) {
     EXPECT_EQ(counters[Counter::recoveries_undone], 0U);
 }
 
+TEST_F(SackTest, D4_dsack_what_comes_twice_is_reported) {
+    measured_path();
+    arrive({.seq = 1, .ack = first, .length = 500});
+    EXPECT_EQ(arrive({.seq = 1, .ack = first, .length = 500}).out.front().sack,
+              (std::vector<std::pair<std::uint32_t, std::uint32_t>>{{1, 501}}));
+    arrive({.seq = 1001, .ack = first, .length = 500});
+    EXPECT_EQ(arrive({.seq = 1001, .ack = first, .length = 500}).out.front().sack,
+              (std::vector<std::pair<std::uint32_t, std::uint32_t>>{{1001, 1501}, {1001, 1501}}));
+    EXPECT_EQ(arrive({.seq = 1, .ack = first, .length = 500}).out.front().sack,
+              (std::vector<std::pair<std::uint32_t, std::uint32_t>>{{1, 501}, {1001, 1501}}));
+}
+
+TEST_F(SackTest, D4_dsack_is_said_once_and_only_with_sack) {
+    established();
+    arrive({.length = 500});
+    EXPECT_TRUE(arrive({.length = 500}).out.front().sack.empty());
+    release(tcb, context);
+    measured_path();
+    delivered = 0;
+    arrive({.seq = 1, .ack = first, .length = 500});
+    arrive({.seq = 1, .ack = first, .length = 500});
+    EXPECT_TRUE(user_sends(10).front().sack.empty());
+}
+
 } // namespace
 } // namespace millrace::tcp
