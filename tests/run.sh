@@ -23,7 +23,7 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   bench      every micro benchmark runs, for a moment each, in g++'s build
   nodpdk     everything but nic, runtime and apps, built and tested without DPDK
   sanitize   build with clang 14, warnings are errors; all of the above under ASan and UBSan
-  fuzz       every fuzz target for ${MILLRACE_FUZZ_SECONDS:-20} s (MILLRACE_FUZZ_SECONDS), in that build
+  fuzz       every fuzz target for ${MILLRACE_FUZZ_SECONDS:-10} s (MILLRACE_FUZZ_SECONDS), in that build
   tsan       what several threads touch, under the thread sanitizer (clang 14)
   net        real peers in network namespaces (root)
   quickstart ./quickstart.sh --check, with g++'s build (root)
@@ -255,7 +255,7 @@ stage_sanitize() {
 
 # fuzz_one PROGRAM: its inputs live as long as the run; an input that breaks it is kept in the build.
 fuzz_one() {
-  local program=$1 name=${1##*/} seconds=${MILLRACE_FUZZ_SECONDS:-20} corpus kept
+  local program=$1 name=${1##*/} seconds=${MILLRACE_FUZZ_SECONDS:-10} corpus kept
   corpus=$scratch/corpus-$name
   kept=build/test-sanitize/fuzz-failures
   mkdir -p "$corpus" "$kept"
@@ -279,7 +279,7 @@ stage_fuzz() {
     fail "no fuzz target was found" "ninja -C build/test-sanitize -t targets all"
     return
   fi
-  say "fuzzing ${#programs[@]} targets for ${MILLRACE_FUZZ_SECONDS:-20} s each"
+  say "fuzzing ${#programs[@]} targets for ${MILLRACE_FUZZ_SECONDS:-10} s each"
   for program in "${programs[@]}"; do
     fuzz_one "$program" 9>&- &
     running=$((running + 1))
