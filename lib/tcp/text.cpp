@@ -219,7 +219,7 @@ Slice unread(const Tcb& tcb, const Context& context) {
 
 void consume(Tcb& tcb, std::uint32_t count, Context& context) {
     tcb.receive_charge -= context.buffers.drop_front(tcb.unread, count);
-    tcb.window_update = true;
+    tcb.window_update = tcb.window_update || count > 0;
 }
 
 } // namespace millrace::tcp
