@@ -60,7 +60,8 @@ void count_arrivals(Tcb& tcb, Flight& flight, Delivery& news) {
     const std::uint32_t mss = smss(tcb);
     if (news.duplicate_ack && !tcb.sack) {
         const SeqNum end = flight.repair >= Repair::recovery ? flight.recover : tcb.snd.nxt;
-        const std::uint32_t most = (static_cast<std::uint32_t>(end - tcb.snd.una) - 1) / mss;
+        const std::uint32_t most =
+            end > tcb.snd.una ? (static_cast<std::uint32_t>(end - tcb.snd.una) - 1) / mss : 0;
         if (flight.duplicate_acks < most) {
             ++flight.duplicate_acks;
             news.delivered += mss;
@@ -112,9 +113,6 @@ void fin_was_acknowledged(Tcb& tcb, Instant now, const Config& config) {
 /// An acknowledgement while something is in flight, whether it moves SND.UNA or tells of less.
 void take_acknowledgement(Tcb& tcb, const TcpSegment& segment, bool duplicate, Instant now,
                           Context& context, std::uint8_t& events) {
-    if (tcb.probe_unjudged) [[unlikely]] {
-        judge_probe(tcb, segment);
-    }
     Flight& flight = context.flights[tcb.flight_slot];
     const SeqNum prior_una = tcb.snd.una;
     Delivery news;
@@ -128,7 +126,7 @@ void take_acknowledgement(Tcb& tcb, const TcpSegment& segment, bool duplicate, I
         context.counters.add(Counter::duplicate_acks_received);
     }
     const bool all = tcb.snd.una == tcb.snd.nxt;
-    if (tcb.sack && segment.options.sack_count > 0 && !all) [[unlikely]] {
+    if (tcb.sack && segment.options.sack_count > 0) [[unlikely]] {
         take_sack(tcb, flight, segment, prior_una, now, context, news);
     }
     count_arrivals(tcb, flight, news);
@@ -162,7 +160,7 @@ void window_opened(Tcb& tcb, Instant now, Context& context) {
     if (tcb.flight_slot != Flight::none && tcb.rtt.backed_off(context.config)) {
         Flight& flight = context.flights[tcb.flight_slot];
         tcb.rtt.restore(context.config);
-        mark_all_lost(flight, context.flights);
+        mark_all_lost(tcb, flight, context.flights);
         flight.timer_base = now;
         tcb.retransmit_deadline = never;
     }
@@ -209,6 +207,9 @@ Drop process_ack(Tcb& tcb, const TcpSegment& segment, Instant now, Context& cont
     const bool current = segment.ack >= tcb.snd.una;
     if (current && newer) {
         take_window(tcb, segment);
+    }
+    if (current && tcb.probe_unjudged) [[unlikely]] {
+        judge_probe(tcb, segment);
     }
     if (current && tcb.flight_slot != Flight::none) {
         take_acknowledgement(tcb, segment, duplicate, now, context, events);

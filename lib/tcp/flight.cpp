@@ -44,12 +44,16 @@ std::uint32_t Flights::make_record(const Flight& flight) {
     return index;
 }
 
-void Flights::link_youngest(Flight& flight, std::uint32_t index) {
+void Flights::link_behind(Flight& flight, std::uint32_t older, std::uint32_t index) {
     SentRecord& record = records_[index];
-    record.older = flight.youngest;
-    record.younger = none;
-    (flight.youngest == none ? flight.oldest : records_[flight.youngest].younger) = index;
-    flight.youngest = index;
+    record.older = older;
+    record.younger = older == none ? flight.oldest : records_[older].younger;
+    (older == none ? flight.oldest : records_[older].younger) = index;
+    (record.younger == none ? flight.youngest : records_[record.younger].older) = index;
+}
+
+void Flights::link_youngest(Flight& flight, std::uint32_t index) {
+    link_behind(flight, flight.youngest, index);
 }
 
 void Flights::unlink(Flight& flight, std::uint32_t index) {
@@ -58,16 +62,16 @@ void Flights::unlink(Flight& flight, std::uint32_t index) {
     (record.younger == none ? flight.youngest : records_[record.younger].older) = record.older;
 }
 
-void Flights::append(Flight& flight, SeqNum left, SeqNum right, std::uint32_t now_us) {
+void Flights::append(Flight& flight, SeqNum left, SeqNum right, Instant now) {
     const std::uint32_t index = make_record(flight);
     if (index == none) {
-        extend_tail(flight, right, now_us);
+        extend_tail(flight, right, now);
         return;
     }
     SentRecord& record = records_[index];
     record.left = left;
     record.right = right;
-    record.sent_us = now_us;
+    record.sent = now;
     (flight.tail == none ? flight.head : records_[flight.tail].next) = index;
     flight.tail = index;
     ++flight.records;
@@ -75,7 +79,7 @@ void Flights::append(Flight& flight, SeqNum left, SeqNum right, std::uint32_t no
 }
 
 /// What was sent joins the last record, whatever is known of that: at worst it is sent once more.
-void Flights::extend_tail(Flight& flight, SeqNum right, std::uint32_t now_us) {
+void Flights::extend_tail(Flight& flight, SeqNum right, Instant now) {
     SentRecord& last = records_[flight.tail];
     const auto added = static_cast<std::uint32_t>(right - last.right);
     if (last.under_way()) {
@@ -86,7 +90,8 @@ void Flights::extend_tail(Flight& flight, SeqNum right, std::uint32_t now_us) {
         last.sacked = false;
     }
     last.right = right;
-    last.sent_us = now_us;
+    last.sent = now;
+    last.repeated = true; // Its age is no round-trip time any more.
     flight.lost += last.lost ? added : 0;
     flight.retransmitted += last.retransmitted ? added : 0;
     if (last.under_way()) {
@@ -183,7 +188,7 @@ void Flights::mark_lost(Flight& flight, std::uint32_t index) {
     }
 }
 
-void Flights::mark_retransmitted(Flight& flight, std::uint32_t index, std::uint32_t now_us) {
+void Flights::mark_retransmitted(Flight& flight, std::uint32_t index, Instant now) {
     SentRecord& record = records_[index];
     if (record.under_way()) {
         unlink(flight, index);
@@ -192,15 +197,17 @@ void Flights::mark_retransmitted(Flight& flight, std::uint32_t index, std::uint3
         flight.retransmitted += record.length();
     }
     record.retransmitted = record.repeated = true;
-    record.sent_us = now_us;
+    record.sent = now;
     link_youngest(flight, index);
 }
 
 void Flights::forget_losses(Flight& flight) {
+    std::uint32_t older = none; // What was lost was sent before all that is under way.
     for (std::uint32_t index = flight.head; index != none; index = records_[index].next) {
         SentRecord& record = records_[index];
         if (record.to_repair()) {
-            link_youngest(flight, index);
+            link_behind(flight, older, index);
+            older = index;
         }
         record.lost = false;
     }

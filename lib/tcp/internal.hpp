@@ -2,6 +2,8 @@
 
 #include "tcp/engine.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 /// What the engine's files ask of one another.
@@ -11,10 +13,11 @@ namespace millrace::tcp {
 /// (TCP_MIN_SND_MSS) thinks worth a header.
 inline constexpr std::uint16_t mss_floor = 40 + 48;
 
-/// The 1 µs clock of round-trip measurements; wraps after 71 minutes, which no measurement lasts.
-[[nodiscard]] inline std::uint32_t microsecond_clock(Instant now) {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(now.time_since_epoch().count()) /
-                                      1000);
+/// A round-trip time as it is kept, in µs: at least one, at most ten minutes.
+[[nodiscard]] inline std::uint32_t round_trip_us(Duration elapsed) {
+    const auto most = std::chrono::duration_cast<Duration>(std::chrono::minutes{10});
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(std::min(elapsed, most));
+    return static_cast<std::uint32_t>(std::max<std::int64_t>(us.count(), 1));
 }
 
 /// SMSS (RFC 5681 §2): the payload of a full segment, whose options are the timestamps agreed on.

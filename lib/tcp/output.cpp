@@ -147,7 +147,7 @@ void emit_next(Tcb& tcb, Flight& flight, std::uint32_t length, bool fin, Instant
     const SeqNum end = tcb.snd.nxt + length + (fin ? 1U : 0U);
     emit_data(tcb, tcb.snd.nxt, flight.next_byte(), length, fin, now, context);
     flight.next_byte() = context.buffers.advanced(tcb.queue, flight.next_byte(), length);
-    context.flights.append(flight, tcb.snd.nxt, end, microsecond_clock(now));
+    context.flights.append(flight, tcb.snd.nxt, end, now);
     tcb.snd.nxt = end;
     flight.prr_out += length;
 }
@@ -204,10 +204,9 @@ SeqNum repair_end(const Flights& flights, std::uint32_t index, SeqNum from, std:
 }
 
 /// The records that end by `end` have been sent again.
-void note_repaired(Flight& flight, Flights& flights, std::uint32_t index, SeqNum end,
-                   std::uint32_t now_us) {
+void note_repaired(Flight& flight, Flights& flights, std::uint32_t index, SeqNum end, Instant now) {
     while (index != Flights::none && flights.record(index).right <= end) {
-        flights.mark_retransmitted(flight, index, now_us);
+        flights.mark_retransmitted(flight, index, now);
         index = flights.record(index).next;
     }
 }
@@ -244,7 +243,7 @@ bool transmit_repairs(Tcb& tcb, Flight& flight, Instant now, Context& context) {
         flight.must_repair = false;
         tcb.retransmit_deadline = never;
         emit_again(tcb, flight, from, end, now, context);
-        note_repaired(flight, flights, index, end, microsecond_clock(now));
+        note_repaired(flight, flights, index, end, now);
         tcb.cwnd_limited = fills_cwnd(tcb);
     }
     return true;
@@ -516,7 +515,8 @@ void emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     const SentRecord& last = context.flights.record(flight.tail);
     const SeqNum left = later(last.left, last.right - payload_max(tcb, context));
     emit_again(tcb, flight, left, last.right, now, context);
-    context.flights.mark_retransmitted(flight, flight.tail, microsecond_clock(now));
+    context.flights.mark_retransmitted(flight, flight.tail, now);
+    restart_repairs(tcb, flight); // Or the tail, if it grows, would seem repaired in part.
 }
 
 bool flush(Tcb& tcb, Instant now, Context& context) {

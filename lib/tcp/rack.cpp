@@ -13,15 +13,15 @@ constexpr std::uint16_t dup_thresh = 3;
 constexpr unsigned multiplier_max = 15;
 constexpr unsigned persist_max = 15; ///< RFC 8985 has 16.
 
-/// RACK_sent_after (RFC 8985 §5.2): clocks of 1 µs make ties, which the stream's order breaks.
-bool sent_after(std::uint32_t a_us, SeqNum a_end, std::uint32_t b_us, SeqNum b_end) {
-    const auto ahead = static_cast<std::int32_t>(a_us - b_us);
-    return ahead > 0 || (ahead == 0 && a_end > b_end);
+/// RACK_sent_after (RFC 8985 §5.2): what leaves in one burst has one time, and goes by the stream's
+/// order.
+bool sent_after(Instant a, SeqNum a_end, Instant b, SeqNum b_end) {
+    return a > b || (a == b && a_end > b_end);
 }
 
 } // namespace
 
-void rack_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, std::uint32_t now_us) {
+void rack_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, Instant now) {
     // Step 3: something overtaken has come after all.
     if (!flight.rack_valid || record.right > flight.fack) {
         flight.fack = record.right;
@@ -29,16 +29,15 @@ void rack_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, std::uin
         tcb.reordering_seen = true;
     }
     // Step 2. What came back faster than any before was the first copy of something sent twice.
-    const std::uint32_t rtt_us = now_us - record.sent_us;
-    if (record.repeated && rtt_us < tcb.rtt.min_us) {
+    if (record.repeated && round_trip_us(now - record.sent) < tcb.rtt.min_us) {
         return;
     }
     if (!flight.rack_valid ||
-        sent_after(record.sent_us, record.right, flight.rack_sent_us, flight.rack_end)) {
+        sent_after(record.sent, record.right, flight.rack_sent, flight.rack_end)) {
         flight.rack_valid = true;
-        flight.rack_sent_us = record.sent_us;
+        flight.rack_sent = record.sent;
         flight.rack_end = record.right;
-        flight.rack_rtt_us = rtt_us;
+        flight.rack_rtt = now - record.sent;
     }
 }
 
@@ -75,28 +74,28 @@ bool rack_detect_losses(Tcb& tcb, Flight& flight, Instant now, Context& context)
         return false;
     }
     Flights& flights = context.flights;
-    const std::uint32_t now_us = microsecond_clock(now);
-    const std::uint32_t patience = flight.rack_rtt_us + reordering_window_us(tcb, flight);
+    const Duration patience =
+        flight.rack_rtt + std::chrono::microseconds{reordering_window_us(tcb, flight)};
     bool found = false;
-    std::int32_t wait_us = 0;
+    Duration wait{};
     for (std::uint32_t index = flight.oldest; index != Flights::none;) {
         const SentRecord& record = flights.record(index);
-        if (!sent_after(flight.rack_sent_us, flight.rack_end, record.sent_us, record.right)) {
+        if (!sent_after(flight.rack_sent, flight.rack_end, record.sent, record.right)) {
             break;
         }
         const std::uint32_t next = record.younger;
-        const auto remaining = static_cast<std::int32_t>(record.sent_us + patience - now_us);
-        if (remaining <= 0) {
+        const Duration remaining = record.sent + patience - now;
+        if (remaining <= Duration::zero()) {
             flights.mark_lost(flight, index);
             found = true;
         } else {
-            wait_us = std::max(wait_us, remaining);
+            wait = std::max(wait, remaining);
         }
         index = next;
     }
-    if (wait_us > 0) {
+    if (wait > Duration::zero()) {
         tcb.timer = RetransmitTimer::reordering;
-        tcb.retransmit_deadline = now + std::chrono::microseconds{wait_us};
+        tcb.retransmit_deadline = now + wait;
     }
     return found;
 }

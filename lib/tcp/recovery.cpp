@@ -57,9 +57,10 @@ void leave(Tcb& tcb, Flight& flight) {
 
 /// Without SACK, the first record is lost at the third duplicate, and at each acknowledgement that
 /// moves on in recovery by less than all (RFC 6582 §3.2 step 3).
-bool count_duplicates(Flight& flight, const Delivery& news, Flights& flights) {
+bool count_duplicates(const Tcb& tcb, Flight& flight, const Delivery& news, Flights& flights) {
     const bool third = flight.repair <= Repair::disorder && flight.duplicate_acks >= dup_thresh;
-    const bool partial = flight.repair == Repair::recovery && news.acked > 0;
+    const bool partial =
+        flight.repair == Repair::recovery && news.acked > 0 && tcb.snd.una < flight.recover;
     if ((!third && !partial) || flight.head == Flights::none || flights.record(flight.head).lost) {
         return false;
     }
@@ -101,6 +102,11 @@ std::uint32_t pipe(const Tcb& tcb, const Flight& flight) {
     return outstanding - arrived + flight.retransmitted;
 }
 
+void restart_repairs(const Tcb& tcb, Flight& flight) {
+    flight.repair_at = tcb.snd.una;
+    flight.repair_cursor() = Cursor{};
+}
+
 void undo(Tcb& tcb, Flight& flight, Context& context) {
     if (!flight.undoable) {
         return;
@@ -111,7 +117,7 @@ void undo(Tcb& tcb, Flight& flight, Context& context) {
     flight.repair = Repair::open;
     flight.duplicate_acks = 0;
     context.flights.forget_losses(flight);
-    tcb.retransmits = 0;
+    restart_repairs(tcb, flight);
     tcb.rtt.restore(context.config);
     context.counters.add(Counter::recoveries_undone);
 }
@@ -125,7 +131,7 @@ void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Cont
         return; // What ends a repair has had its share of cwnd.
     }
     const bool found = tcb.sack ? rack_detect_losses(tcb, flight, now, context)
-                                : count_duplicates(flight, news, context.flights);
+                                : count_duplicates(tcb, flight, news, context.flights);
     const bool by_probe = probe_repaired_loss(tcb, flight, news);
     if (flight.repair <= Repair::disorder) {
         if (found) {
@@ -138,22 +144,21 @@ void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Cont
     if (flight.repair == Repair::recovery) {
         set_cwnd_in_recovery(tcb, flight, news, found);
     } else if (by_probe) {
-        NewReno::on_loss(tcb.congestion, flight_size(tcb), smss(tcb));
+        NewReno::on_loss(tcb.congestion, tcb.congestion.cwnd, smss(tcb));
         tcb.congestion.cwnd = tcb.congestion.ssthresh;
     } else {
         grow_cwnd(tcb, flight, news);
     }
 }
 
-void mark_all_lost(Flight& flight, Flights& flights) {
+void mark_all_lost(const Tcb& tcb, Flight& flight, Flights& flights) {
     for (std::uint32_t index = flight.head; index != Flights::none;
          index = flights.record(index).next) {
         if (!flights.record(index).sacked) {
             flights.mark_lost(flight, index);
         }
     }
-    flight.repair_at = flights.record(flight.head).left;
-    flight.repair_cursor() = Cursor{};
+    restart_repairs(tcb, flight);
     flight.must_repair = true;
 }
 
@@ -178,7 +183,7 @@ void enter_loss(Tcb& tcb, Flight& flight, Context& context) {
     flight.probing = false;
     flight.duplicate_acks = 0;
     flight.recover = tcb.snd.nxt;
-    mark_all_lost(flight, flights);
+    mark_all_lost(tcb, flight, flights);
 }
 
 } // namespace millrace::tcp

@@ -31,7 +31,10 @@ void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Cont
 void enter_loss(Tcb& tcb, Flight& flight, Context& context);
 
 /// Every record that has not arrived is to be sent again.
-void mark_all_lost(Flight& flight, Flights& flights);
+void mark_all_lost(const Tcb& tcb, Flight& flight, Flights& flights);
+
+/// No record counts as repaired in part any more.
+void restart_repairs(const Tcb& tcb, Flight& flight);
 
 /// Takes back the last reduction of cwnd.
 void undo(Tcb& tcb, Flight& flight, Context& context);
@@ -52,7 +55,7 @@ void note_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, Instant 
 // rack.cpp (RFC 8985 §6.2)
 
 /// Steps 1 to 3: the segment sent last of those that have arrived; reordering.
-void rack_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, std::uint32_t now_us);
+void rack_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, Instant now);
 
 /// Step 4's adaptation: a D-SACK says that the window was too small.
 void rack_duplicate(Tcb& tcb, Flight& flight);

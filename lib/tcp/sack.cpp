@@ -3,6 +3,8 @@
 #include "tcp/isn.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace millrace::tcp {
 
@@ -37,13 +39,15 @@ void take_block(Tcb& tcb, Flight& flight, const SackBlock& block, Instant now, F
     }
     while (index != none && flights.record(index).left < block.right) {
         const std::uint32_t next = flights.record(index).next;
+        if (flights.record(index).left <= block.left) {
+            flight.sack_at = index;
+        }
         if (flights.record(index).right > block.left && !flights.record(index).sacked) {
             const std::uint32_t inside = within(flight, flights, index, block);
             if (inside != none) {
                 note_delivered(tcb, flight, flights.record(inside), now, news);
                 flights.mark_sacked(flight, inside);
                 news.sacked = true;
-                flight.sack_at = inside;
             }
         }
         index = next;
@@ -68,6 +72,24 @@ void take_dsack(Tcb& tcb, Flight& flight, const SackBlock& block, Context& conte
     }
 }
 
+using OrderedBlocks = std::array<SackBlock, 4>;
+
+/// The blocks by how far they begin behind `una`.
+OrderedBlocks in_order(std::span<const SackBlock> blocks, SeqNum una) {
+    const auto ahead = [una](const SackBlock& block) {
+        return static_cast<std::uint32_t>(block.left - una);
+    };
+    OrderedBlocks ordered;
+    for (std::size_t count = 0; count < blocks.size(); ++count) {
+        std::size_t at = count;
+        for (; at > 0 && ahead(ordered[at - 1]) > ahead(blocks[count]); --at) {
+            ordered[at] = ordered[at - 1];
+        }
+        ordered[at] = blocks[count];
+    }
+    return ordered;
+}
+
 bool is_plausible(const Tcb& tcb, const SackBlock& block) {
     return block.left < block.right && block.left >= tcb.snd.una && block.right <= tcb.snd.nxt;
 }
@@ -87,17 +109,16 @@ bool has_dsack(const TcpSegment& segment) {
 
 void note_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, Instant now,
                     Delivery& news) {
-    const std::uint32_t now_us = microsecond_clock(now);
     news.delivered += record.length();
     news.repeated = news.repeated || record.repeated;
     if (!record.repeated) {
-        const std::uint32_t rtt_us = std::max(now_us - record.sent_us, 1U);
+        const std::uint32_t rtt_us = round_trip_us(now - record.sent);
         tcb.rtt.note_minimum(rtt_us, timestamp_clock(now));
         news.oldest_rtt_us = std::max(news.oldest_rtt_us, rtt_us);
         news.original = news.original || record.right <= flight.recover;
     }
     if (tcb.sack) {
-        rack_delivered(tcb, flight, record, now_us);
+        rack_delivered(tcb, flight, record, now);
     }
 }
 
@@ -108,7 +129,10 @@ void take_sack(Tcb& tcb, Flight& flight, const TcpSegment& segment, SeqNum prior
     if (dsack && blocks[0].left >= prior_una - tcb.snd.wnd_max) {
         take_dsack(tcb, flight, blocks[0], context, news);
     }
-    for (const SackBlock& block : blocks.subspan(dsack ? 1 : 0)) {
+    // In the stream's order, or one told of late would look as if it had been overtaken.
+    const auto rest = blocks.subspan(dsack ? 1 : 0);
+    const OrderedBlocks ordered = in_order(rest, tcb.snd.una);
+    for (const SackBlock& block : std::span{ordered}.first(rest.size())) {
         const bool seen = std::ranges::find(flight.seen_blocks, block) != flight.seen_blocks.end();
         if (!seen && is_plausible(tcb, block)) {
             take_block(tcb, flight, block, now, context.flights, news);

@@ -60,9 +60,8 @@ void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits
 
 void complete_open(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
     const SentRecord& syn = context.flights.record(context.flights[tcb.flight_slot].head);
-    const std::uint32_t elapsed_us = microsecond_clock(now) - syn.sent_us;
-    begin_sending(tcb, segment, tcb.retransmits, syn.repeated ? 0 : std::max(elapsed_us, 1U), now,
-                  context);
+    begin_sending(tcb, segment, tcb.retransmits, syn.repeated ? 0 : round_trip_us(now - syn.sent),
+                  now, context);
     context.flights.end(tcb.flight_slot);
     tcb.flight_slot = Flight::none;
     tcb.retransmits = 0;

@@ -24,7 +24,7 @@ std::uint8_t handshake_timer(Tcb& tcb, Instant now, Context& context) {
     tcb.rtt.back_off(context.config);
     tcb.retransmit_deadline = now + tcb.rtt.rto();
     Flight& flight = context.flights[tcb.flight_slot];
-    context.flights.mark_retransmitted(flight, flight.head, microsecond_clock(now));
+    context.flights.mark_retransmitted(flight, flight.head, now);
     context.counters.add(Counter::syn_retransmits);
     emit_syn(tcb, now, context);
     return 0;

@@ -21,8 +21,7 @@ bool open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Inst
     tcb.state = State::syn_sent;
     tcb.snd.una = iss;
     tcb.snd.nxt = iss + 1;
-    context.flights.append(context.flights[tcb.flight_slot], iss, tcb.snd.nxt,
-                           microsecond_clock(now));
+    context.flights.append(context.flights[tcb.flight_slot], iss, tcb.snd.nxt, now);
     tcb.snd_mss = std::max(mss, mss_floor);
     tcb.ts_offset = ts_offset;
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.

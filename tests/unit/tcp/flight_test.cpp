@@ -14,7 +14,7 @@ class FlightTest : public RecoveryTest {
         const std::uint32_t hog = of.begin(wire::SeqNum{0});
         wire::SeqNum at{0};
         while (of.records().available() > of.flights().available()) {
-            of.append(of[hog], at, at + 1, 0);
+            of.append(of[hog], at, at + 1, Instant{});
             at += 1;
         }
         hog_ = hog;
@@ -43,6 +43,22 @@ TEST_F(FlightTest, E6_without_records_streams_go_on_and_losses_are_repaired) {
     }
     EXPECT_EQ(tcb.flight_slot, Flight::none);
     EXPECT_EQ(tcb.snd.una, ends.iss + at(10));
+    flights.end(hog_);
+}
+
+TEST_F(FlightTest, E6_without_records_round_trips_are_not_mismeasured) {
+    run_dry(flights);
+    measured_path();
+    tcb.congestion.cwnd = 100'000;
+    for (std::uint32_t i = 0; i < 40; ++i) { // Each joins the one record, and makes it look young.
+        user_sends(1000);
+        now += 5ms;
+        if (i >= 20) {
+            arrive({.ack = at(i - 19)}); // What was sent 100 ms ago.
+        }
+    }
+    EXPECT_GE(tcb.rtt.srtt_us, 90'000U);
+    release(tcb, context);
     flights.end(hog_);
 }
 

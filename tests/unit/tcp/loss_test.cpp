@@ -182,6 +182,21 @@ TEST_F(LossTest, E4_duplicates_made_up_by_the_peer_gain_nothing) {
     EXPECT_LE(tcb.congestion.cwnd, 17'000U);
 }
 
+TEST_F(LossTest, E4_duplicates_where_the_loss_was_found_gain_nothing) {
+    ten_in_flight(40'000);
+    for (int i = 0; i < 9; ++i) {
+        arrive({});
+    }
+    const auto recover = static_cast<std::uint32_t>(flights[tcb.flight_slot].recover - ends.iss);
+    const std::uint64_t again = counters[Counter::retransmitted_segments];
+    arrive({.ack = recover});
+    EXPECT_EQ(counters[Counter::retransmitted_segments], again) << "what follows was never lost";
+    for (int i = 0; i < 100; ++i) {
+        arrive({.ack = recover});
+    }
+    EXPECT_LE(tcb.flight(), 15'000U);
+}
+
 // ---------------------------------------------------------------------------- congestion control
 
 class CongestionTest : public EngineTest {};

@@ -64,5 +64,17 @@ TEST_F(RackTest, D4_rack_a_report_of_duplicates_widens_the_window_once_a_round_t
     EXPECT_EQ(fire(), 50ms);
 }
 
+TEST_F(RackTest, D4_rack_a_segment_of_an_hour_ago_makes_nothing_seem_overtaken) {
+    ten_in_flight();
+    now += std::chrono::minutes{40}; // A window that was closed, say; the peer has answered.
+    arrive({.ack = at(1), .sack = {{at(2), at(3)}}});
+    const std::uint64_t again = counters[Counter::retransmitted_segments];
+    for (int i = 0; i < 20; ++i) {
+        now += 1ms;
+        arrive({.ack = at(1)});
+    }
+    EXPECT_LE(counters[Counter::retransmitted_segments], again + 10);
+}
+
 } // namespace
 } // namespace millrace::tcp

@@ -95,6 +95,33 @@ TEST_F(SackTest, E4_dsack_reports_of_what_was_not_repaired_take_nothing_back) {
     EXPECT_EQ(counters[Counter::recoveries_undone], 0U);
 }
 
+TEST_F(SackTest, D4_dsack_on_the_acknowledgement_of_everything_counts) {
+    ten_in_flight();
+    arrive({.ack = first, .sack = {{at(1), at(4)}}});
+    ASSERT_EQ(repair(), Repair::recovery);
+    arrive({.ack = at(10), .sack = {{at(0), at(1)}}});
+    EXPECT_EQ(counters[Counter::recoveries_undone], 1U);
+}
+
+TEST_F(SackTest, D4_sack_blocks_out_of_order_are_no_reordering) {
+    ten_in_flight();
+    arrive({.ack = first, .sack = {{at(6), at(7)}, {at(2), at(3)}}}); // An ACK between was lost.
+    EXPECT_FALSE(tcb.reordering_seen);
+}
+
+TEST_F(SackTest, B10_forged_dsacks_keep_no_connection_whose_user_is_gone) {
+    measured_path();
+    ASSERT_EQ(queue(2000), 2000U);
+    user_closes();
+    for (int i = 0; i < 100 && tcb.state != State::closed; ++i) {
+        fire();
+        if (repair() == Repair::loss) {
+            arrive({.ack = first, .sack = {{first, first + 1000}, {first - 5, first + 1000}}});
+        }
+    }
+    EXPECT_EQ(tcb.state, State::closed);
+}
+
 TEST_F(SackTest, D4_dsack_what_comes_twice_is_reported) {
     measured_path();
     arrive({.seq = 1, .ack = first, .length = 500});

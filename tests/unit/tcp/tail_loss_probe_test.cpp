@@ -100,6 +100,31 @@ TEST_F(TailLossProbeTest, D4_tlp_a_probe_that_arrived_twice_does_not) {
     EXPECT_GE(tcb.congestion.cwnd, cwnd);
 }
 
+TEST_F(TailLossProbeTest, D4_tlp_nor_one_reported_while_nothing_is_in_flight) {
+    three_in_flight();
+    fire();
+    now += 10ms;
+    arrive({.ack = at(3)});
+    const std::uint32_t cwnd = tcb.congestion.cwnd;
+    now += rtt;
+    arrive({.ack = at(3), .sack = {{at(2), at(3)}}});
+    user_sends(1000);
+    now += rtt;
+    arrive({.ack = at(4)});
+    EXPECT_GE(tcb.congestion.cwnd, cwnd);
+}
+
+TEST_F(TailLossProbeTest, D4_tlp_a_loss_repaired_by_the_probe_halves_cwnd) {
+    measured_path();
+    tcb.congestion.cwnd = tcb.congestion.ssthresh = 100'000;
+    ASSERT_EQ(user_sends(10'000).size(), 10U);
+    fire();
+    now += rtt;
+    user_sends(2000); // Behind the probe
+    arrive({.ack = at(11)});
+    EXPECT_EQ(tcb.congestion.cwnd, 50'000U);
+}
+
 TEST_F(TailLossProbeTest, D4_tlp_needs_sack) {
     established();
     user_sends(1000);

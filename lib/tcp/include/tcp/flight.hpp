@@ -19,7 +19,7 @@ struct SentRecord {
 
     wire::SeqNum left;
     wire::SeqNum right;           ///< Behind the last byte.
-    std::uint32_t sent_us = 0;    ///< When it was sent last, on the 1 µs clock.
+    Instant sent{};               ///< When it was sent last.
     std::uint32_t next = none;    ///< What follows it in the stream.
     std::uint32_t older = none;   ///< What was sent before it, of what is thought to be under way.
     std::uint32_t younger = none; ///< What was sent after it.
@@ -86,10 +86,10 @@ struct Flight {
     wire::SeqNum fack;      ///< Highest sequence number the peer has told of (RACK.fack).
 
     // RACK (RFC 8985 §5.2): the segment sent last of those that have arrived.
-    std::uint32_t rack_sent_us = 0; ///< RACK.xmit_ts
-    wire::SeqNum rack_end;          ///< RACK.end_seq
-    std::uint32_t rack_rtt_us = 0;  ///< RACK.rtt
-    wire::SeqNum dsack_round;       ///< RACK.dsack_round
+    Instant rack_sent{};      ///< RACK.xmit_ts
+    wire::SeqNum rack_end;    ///< RACK.end_seq
+    Duration rack_rtt{};      ///< RACK.rtt
+    wire::SeqNum dsack_round; ///< RACK.dsack_round
 
     // Proportional rate reduction (RFC 6937).
     std::uint32_t prr_delivered = 0;
@@ -136,7 +136,7 @@ class Flights {
     [[nodiscard]] const SentRecord& record(std::uint32_t index) const { return records_[index]; }
 
     /// Notes that [left, right), which follows all the flight has, was sent for the first time.
-    void append(Flight& flight, wire::SeqNum left, wire::SeqNum right, std::uint32_t now_us);
+    void append(Flight& flight, wire::SeqNum left, wire::SeqNum right, Instant now);
 
     /// Drops what lies before `una`: calls `delivered(const SentRecord&)` for each stretch that
     /// goes, the part of one that does not go whole included.
@@ -161,8 +161,8 @@ class Flights {
 
     void mark_sacked(Flight& flight, std::uint32_t index);
     void mark_lost(Flight& flight, std::uint32_t index);
-    /// The record was sent again at `now_us`.
-    void mark_retransmitted(Flight& flight, std::uint32_t index, std::uint32_t now_us);
+    /// The record was sent again.
+    void mark_retransmitted(Flight& flight, std::uint32_t index, Instant now);
     /// Takes back what was thought: nothing is lost.
     void forget_losses(Flight& flight);
     /// The peer has dropped what it had acknowledged selectively (RFC 2018 §8).
@@ -176,10 +176,11 @@ class Flights {
 
   private:
     [[nodiscard]] std::uint32_t make_record(const Flight& flight);
-    void extend_tail(Flight& flight, wire::SeqNum right, std::uint32_t now_us);
+    void extend_tail(Flight& flight, wire::SeqNum right, Instant now);
     void cut_front(Flight& flight, wire::SeqNum una);
     void drop_head(Flight& flight);
     void forget(Flight& flight, const SentRecord& record, std::uint32_t length);
+    void link_behind(Flight& flight, std::uint32_t older, std::uint32_t index);
     void link_youngest(Flight& flight, std::uint32_t index);
     void unlink(Flight& flight, std::uint32_t index);
 
