@@ -70,6 +70,8 @@ trap 'interrupted' INT TERM HUP
 
 # Builds in different directories may share compiled objects.
 export CCACHE_NOHASHDIR=1 CCACHE_DIR=$root/build/ccache
+ccache=
+if command -v ccache >/dev/null; then ccache="ccache "; fi
 export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
@@ -127,7 +129,7 @@ build() {
   grep -E -A 12 'FAILED:|error:|ERROR:' "$log" | head -n 80 || true
   echo "the log's end:"
   tail -n 20 "$log"
-  fail "the build in $directory" "${CXX:+CC=$CC CXX=$CXX }meson setup $directory $* && ninja -C $directory $targets"
+  fail "the build in $directory" "${CXX:+CC=\"$CC\" CXX=\"$CXX\" }meson setup $directory $* && ninja -C $directory $targets"
   return 1
 }
 
@@ -198,7 +200,7 @@ stage_scripts() {
 # The build that gcc, sim, bench and net share.
 gcc_build() {
   [[ -n "${gcc_is_built:-}" ]] && return 0
-  CC=gcc CXX=g++ build build/test-gcc all -Ddpdk=enabled -Dbench=true && gcc_is_built=1
+  CC="${ccache}gcc" CXX="${ccache}g++" build build/test-gcc all -Ddpdk=enabled -Dbench=true && gcc_is_built=1
 }
 
 stage_gcc() {
@@ -239,13 +241,13 @@ stage_bench() {
 }
 
 stage_nodpdk() {
-  CC=gcc CXX=g++ build build/test-nodpdk all -Ddpdk=disabled &&
+  CC="${ccache}gcc" CXX="${ccache}g++" build build/test-nodpdk all -Ddpdk=disabled &&
     meson_tests build/test-nodpdk 4 "" --no-rebuild
 }
 
 sanitize_build() {
   [[ -n "${sanitize_is_built:-}" ]] && return 0
-  CC=clang-14 CXX=clang++-14 build build/test-sanitize all -Ddpdk=enabled -Dfuzz=true \
+  CC="${ccache}clang-14" CXX="${ccache}clang++-14" build build/test-sanitize all -Ddpdk=enabled -Dfuzz=true \
     -Dsimulation_seeds=100 -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false && sanitize_is_built=1
 }
 
@@ -303,7 +305,7 @@ stage_fuzz() {
 
 stage_tsan() {
   say "configuring build/test-tsan"
-  if ! CC=clang-14 CXX=clang++-14 configure build/test-tsan -Ddpdk=enabled -Doptimization=1 \
+  if ! CC="${ccache}clang-14" CXX="${ccache}clang++-14" configure build/test-tsan -Ddpdk=enabled -Doptimization=1 \
     -Db_sanitize=thread -Db_lundef=false >"$scratch/build.log" 2>&1; then
     tail -n 20 "$scratch/build.log"
     fail "configuring build/test-tsan" "CC=clang-14 CXX=clang++-14 meson setup build/test-tsan -Db_sanitize=thread -Db_lundef=false"
