@@ -32,6 +32,12 @@
 namespace millrace::runtime {
 namespace {
 
+#if defined(__has_feature)
+constexpr bool under_undefined_behaviour_sanitizer = __has_feature(undefined_behavior_sanitizer);
+#else
+constexpr bool under_undefined_behaviour_sanitizer = false;
+#endif
+
 namespace asio = boost::asio;
 using Local = asio::local::stream_protocol;
 using boost::system::error_code;
@@ -216,6 +222,10 @@ TEST_F(Management, BytesThatAreNoTextAreRefusedOnBothSides) {
 
 /// Without a file descriptor to spare: the client waits in the backlog, and nothing spins.
 TEST_F(Management, AClientThatCannotBeAcceptedIsAcceptedLater) {
+    if (under_undefined_behaviour_sanitizer) {
+        GTEST_SKIP() << "its check of virtual calls opens a pipe itself, and takes the lack of one "
+                        "for a bad object";
+    }
     std::ostringstream log;
     const auto logger = spdlog::default_logger();
     spdlog::set_default_logger(std::make_shared<spdlog::logger>(
