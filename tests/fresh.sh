@@ -84,6 +84,7 @@ done
   say "there are changes that are not committed; they are not tested"
 
 system=$(mktemp -d "${TMPDIR:-/var/tmp}/millrace-fresh.XXXXXX")
+chmod 755 "$system" # it becomes /, which everyone may pass
 child=
 clean_up() {
   local status=$?

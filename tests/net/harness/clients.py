@@ -10,8 +10,9 @@ from harness import commands
 
 
 def url(address, path="/", port=80):
+    """With the port in any case: wrk looks "http" up in a file that a minimal Debian does not have."""
     host = f"[{address}]" if ":" in address else address
-    return f"http://{host}{'' if port == 80 else f':{port}'}{path}"
+    return f"http://{host}:{port}{path}"
 
 
 def make_file(path, size_bytes, seed):
