@@ -2,7 +2,6 @@
 #include "recovery.hpp"
 
 #include "tcp/isn.hpp"
-#include "tcp/new_reno.hpp"
 
 #include <algorithm>
 
@@ -83,8 +82,7 @@ void judge_probe(Tcb& tcb, const TcpSegment& segment) {
         tcb.probe_unjudged = false;
     } else if (segment.ack > tcb.snd.una) {
         tcb.probe_unjudged = false;
-        NewReno::on_loss(tcb.congestion, tcb.congestion.cwnd, smss(tcb));
-        tcb.congestion.cwnd = tcb.congestion.ssthresh;
+        reduce_after_probe(tcb);
     }
 }
 

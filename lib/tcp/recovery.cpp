@@ -122,6 +122,11 @@ void undo(Tcb& tcb, Flight& flight, Context& context) {
     context.counters.add(Counter::recoveries_undone);
 }
 
+void reduce_after_probe(Tcb& tcb) {
+    NewReno::on_loss(tcb.congestion, tcb.congestion.cwnd, smss(tcb));
+    tcb.congestion.cwnd = tcb.congestion.ssthresh;
+}
+
 void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Context& context) {
     if (flight.repair == Repair::loss && flight.frto) {
         forward_rto(tcb, flight, news, context);
@@ -144,8 +149,7 @@ void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Cont
     if (flight.repair == Repair::recovery) {
         set_cwnd_in_recovery(tcb, flight, news, found);
     } else if (by_probe) {
-        NewReno::on_loss(tcb.congestion, tcb.congestion.cwnd, smss(tcb));
-        tcb.congestion.cwnd = tcb.congestion.ssthresh;
+        reduce_after_probe(tcb);
     } else {
         grow_cwnd(tcb, flight, news);
     }

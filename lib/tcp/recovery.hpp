@@ -36,6 +36,9 @@ void mark_all_lost(const Tcb& tcb, Flight& flight, Flights& flights);
 /// No record counts as repaired in part any more.
 void restart_repairs(const Tcb& tcb, Flight& flight);
 
+/// A tail loss probe has repaired a loss: cwnd is reduced once, as for any other (RFC 8985 §7.4.2).
+void reduce_after_probe(Tcb& tcb);
+
 /// Takes back the last reduction of cwnd.
 void undo(Tcb& tcb, Flight& flight, Context& context);
 

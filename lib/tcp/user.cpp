@@ -36,7 +36,6 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
                Context& context) {
     tcb = Tcb{};
     tcb.state = State::established;
-    tcb.passive = true;
     tcb.timestamps = handshake.timestamps;
     tcb.sack = handshake.sack;
     tcb.window_scale = handshake.window_scale;

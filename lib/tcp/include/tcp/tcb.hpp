@@ -63,11 +63,9 @@ struct Tcb {
     // Where we are
     bool persisting : 1 = false;      ///< The timer probes a closed window.
     bool reordering_seen : 1 = false; ///< RACK.reordering_seen
-    bool probe_unjudged : 1 =
-        false;                     ///< Whether a tail loss probe has repaired a loss is not known.
-    bool cwnd_limited : 1 = false; ///< What was sent last had filled cwnd, or nearly.
-    bool passive : 1 = false;      ///< Opened by a listener.
-    bool fin_received : 1 = false; ///< The peer's FIN has come; TIME-WAIT may begin without.
+    bool probe_unjudged : 1 = false;  ///< A tail loss probe may have repaired a loss.
+    bool cwnd_limited : 1 = false;    ///< What was sent last had filled cwnd, or nearly.
+    bool fin_received : 1 = false;    ///< The peer's FIN has come; TIME-WAIT may begin without.
 
     std::uint16_t snd_mss = 536; ///< Payload and options that one segment may carry to the peer.
     std::uint16_t rcv_mss = 536; ///< Largest payload seen from the peer; two of these want an ACK.
@@ -129,7 +127,8 @@ struct Tcb {
     }
 };
 
-static_assert(sizeof(Tcb) <= 176, "with four-tuple, links, timer and service state, 256 bytes");
+static_assert(sizeof(Tcb) <= 176,
+              "an entry with four-tuple, links, timer and service state: see stack/entries.hpp");
 static_assert(offsetof(Tcb, retransmit_deadline) <= 64, "receiving looks at one line first");
 
 } // namespace millrace::tcp
