@@ -229,7 +229,7 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
                                                      std::uint32_t worker) const {
     stack::WorkerSettings settings;
     settings.interface = interface_of(wanted, port.port->report());
-    settings.tcp = config.tcp;
+    settings.tcp = {config.tcp};
     settings.sequence_key = secrets.sequence;
     settings.hash_key = secrets.hash;
     settings.worker = worker;

@@ -128,7 +128,7 @@ void take_acknowledgement(Tcb& tcb, const TcpSegment& segment, bool duplicate, I
         take_sack(tcb, flight, segment, prior_una, now, context, news);
     }
     count_arrivals(tcb, flight, news);
-    measure(tcb, segment, news, now, context.config);
+    measure(tcb, segment, news, now, context.config(tcb));
     if (news.acked > 0) { // RFC 6298 §5.2 and §5.3.
         flight.timer_base = now;
         tcb.retransmit_deadline = never;
@@ -140,7 +140,7 @@ void take_acknowledgement(Tcb& tcb, const TcpSegment& segment, bool duplicate, I
         end_flight(tcb, flight, context);
     }
     if (fin_acknowledged) {
-        fin_was_acknowledged(tcb, now, context.config);
+        fin_was_acknowledged(tcb, now, context.config(tcb));
     }
 }
 
@@ -155,9 +155,9 @@ void forgive_closed_window(Tcb& tcb) {
 /// The window has opened after data sent into a closed one was repeated in vain: its time-out, by
 /// now long, says nothing of the path, and the peer waits.
 void window_opened(Tcb& tcb, Instant now, Context& context) {
-    if (tcb.flight_slot != Flight::none && tcb.rtt.backed_off(context.config)) {
+    if (tcb.flight_slot != Flight::none && tcb.rtt.backed_off(context.config(tcb))) {
         Flight& flight = context.flights[tcb.flight_slot];
-        tcb.rtt.restore(context.config);
+        tcb.rtt.restore(context.config(tcb));
         mark_all_lost(tcb, flight, context.flights);
         flight.timer_base = now;
         tcb.retransmit_deadline = never;

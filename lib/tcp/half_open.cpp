@@ -14,8 +14,6 @@ namespace flag = wire::tcp_flag;
 
 namespace {
 
-constexpr std::uint16_t mss_default = 536;
-
 std::uint32_t window(const Config& config) {
     return std::min<std::uint32_t>(config.receive_buffer_bytes, UINT16_MAX);
 }
@@ -31,18 +29,18 @@ bool may_answer(HalfOpen& entry) {
     return true;
 }
 
-void emit_syn_ack(const HalfOpen& entry, std::uint16_t own_mss, Instant now, Context& context) {
+void emit_syn_ack(const HalfOpen& entry, const LocalEnd& local, Instant now, Context& context) {
     TcpSegment& header = context.output.push().header;
     header.seq = entry.iss;
     header.ack = entry.irs + 1;
     header.flags = flag::syn | flag::ack;
-    header.window = static_cast<std::uint16_t>(window(context.config));
+    header.window = static_cast<std::uint16_t>(window(local.config));
     wire::TcpOptions& options = header.options;
     options.has_mss = true;
-    options.mss = own_mss;
+    options.mss = local.mss;
     options.sack_permitted = entry.sack;
     options.has_window_scale = entry.window_scale;
-    options.window_scale = scale_for(context.config.receive_buffer_bytes);
+    options.window_scale = scale_for(local.config.receive_buffer_bytes);
     if (entry.timestamps) {
         options.has_timestamps = true;
         options.ts_val = timestamp_clock(now) + entry.ts_offset;
@@ -50,7 +48,7 @@ void emit_syn_ack(const HalfOpen& entry, std::uint16_t own_mss, Instant now, Con
     }
 }
 
-void emit_challenge(HalfOpen& entry, Instant now, Context& context) {
+void emit_challenge(HalfOpen& entry, const LocalEnd& local, Instant now, Context& context) {
     if (!may_answer(entry)) {
         return;
     }
@@ -58,7 +56,7 @@ void emit_challenge(HalfOpen& entry, Instant now, Context& context) {
     header.seq = entry.iss + 1;
     header.ack = entry.irs + 1;
     header.flags = flag::ack;
-    header.window = static_cast<std::uint16_t>(window(context.config));
+    header.window = static_cast<std::uint16_t>(window(local.config));
     if (entry.timestamps) {
         header.options.has_timestamps = true;
         header.options.ts_val = timestamp_clock(now) + entry.ts_offset;
@@ -84,10 +82,10 @@ bool lacks_timestamps(const HalfOpen& entry, const TcpSegment& segment) {
            !segment.has(flag::rst | flag::syn);
 }
 
-HalfOpenResult take_reset(HalfOpen& entry, const TcpSegment& segment, Instant now,
-                          Context& context) {
+HalfOpenResult take_reset(HalfOpen& entry, const TcpSegment& segment, const LocalEnd& local,
+                          Instant now, Context& context) {
     if (segment.seq != entry.irs + 1) {
-        emit_challenge(entry, now, context);
+        emit_challenge(entry, local, now, context);
         return {HalfOpenVerdict::stay, Drop::tcp_rst_not_exact};
     }
     context.counters.add(Counter::resets_received);
@@ -97,16 +95,16 @@ HalfOpenResult take_reset(HalfOpen& entry, const TcpSegment& segment, Instant no
 } // namespace
 
 std::uint16_t peer_mss(const wire::TcpOptions& options) {
-    return std::max(options.has_mss ? options.mss : mss_default, mss_floor);
+    return std::max(options.mss, mss_floor);
 }
 
 void listen_syn(HalfOpen& entry, const TcpSegment& syn, SeqNum iss, std::uint32_t ts_offset,
-                std::uint16_t own_mss, Instant now, Context& context) {
+                const LocalEnd& local, Instant now, Context& context) {
     const wire::TcpOptions& options = syn.options;
     entry = HalfOpen{};
     entry.iss = iss;
     entry.irs = syn.seq;
-    entry.mss = std::max(std::min(own_mss, peer_mss(options)), mss_floor);
+    entry.mss = std::max(std::min(local.mss, peer_mss(options)), mss_floor);
     entry.window_scale = options.has_window_scale;
     entry.scale =
         options.has_window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
@@ -114,15 +112,15 @@ void listen_syn(HalfOpen& entry, const TcpSegment& syn, SeqNum iss, std::uint32_
     entry.timestamps = options.has_timestamps;
     entry.ts_recent = options.has_timestamps ? options.ts_val : 0;
     entry.ts_offset = ts_offset;
-    emit_syn_ack(entry, own_mss, now, context);
+    emit_syn_ack(entry, local, now, context);
 }
 
-HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, std::uint16_t own_mss,
+HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, const LocalEnd& local,
                                Instant now, Context& context) {
     // The same SYN again: our answer was lost, or crossed with it.
     if (segment.has(flag::syn) && !segment.has(flag::ack) && segment.seq == entry.irs) {
         if (may_answer(entry)) {
-            emit_syn_ack(entry, own_mss, now, context);
+            emit_syn_ack(entry, local, now, context);
         }
         return {HalfOpenVerdict::stay, Drop::none};
     }
@@ -130,18 +128,18 @@ HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, std::
         return {HalfOpenVerdict::stay, Drop::tcp_no_timestamp};
     }
     if (fails_paws(entry, segment)) {
-        emit_challenge(entry, now, context);
+        emit_challenge(entry, local, now, context);
         return {HalfOpenVerdict::stay, Drop::tcp_paws};
     }
-    if (!acceptable(entry, segment, context.config)) {
+    if (!acceptable(entry, segment, local.config)) {
         if (segment.has(flag::rst)) {
             return {HalfOpenVerdict::stay, Drop::tcp_rst_outside_window};
         }
-        emit_challenge(entry, now, context);
+        emit_challenge(entry, local, now, context);
         return {HalfOpenVerdict::stay, Drop::tcp_bad_sequence};
     }
     if (segment.has(flag::rst)) {
-        return take_reset(entry, segment, now, context);
+        return take_reset(entry, segment, local, now, context);
     }
     // Fourth: a SYN in the window takes a passive open back to LISTEN.
     if (segment.has(flag::syn)) {
@@ -162,15 +160,15 @@ Duration retransmit_after(const HalfOpen& entry, const Config& config) {
                               config.rto_max);
 }
 
-HalfOpenVerdict deadline_passed(HalfOpen& entry, std::uint16_t own_mss, Instant now,
+HalfOpenVerdict deadline_passed(HalfOpen& entry, const LocalEnd& local, Instant now,
                                 Context& context) {
-    if (entry.retransmits >= std::min<unsigned>(context.config.syn_ack_retries, retransmits_max)) {
+    if (entry.retransmits >= std::min<unsigned>(local.config.syn_ack_retries, retransmits_max)) {
         return HalfOpenVerdict::remove;
     }
     entry.retransmits = (entry.retransmits + 1U) & retransmits_max;
     entry.answers = 0;
     context.counters.add(Counter::syn_retransmits);
-    emit_syn_ack(entry, own_mss, now, context);
+    emit_syn_ack(entry, local, now, context);
     return HalfOpenVerdict::stay;
 }
 

@@ -19,7 +19,7 @@ namespace {
 std::uint16_t advertise(Tcb& tcb, const Context& context) {
     const SeqNum possible = edge_possible(tcb, context);
     const std::int32_t step = std::min<std::int32_t>(
-        static_cast<std::int32_t>(context.config.receive_buffer_bytes / 2), tcb.rcv_mss);
+        static_cast<std::int32_t>(context.config(tcb).receive_buffer_bytes / 2), tcb.rcv_mss);
     if (possible - tcb.rcv.edge >= step) {
         tcb.rcv.edge = possible;
     }
@@ -368,7 +368,7 @@ void set_retransmission_timer(Tcb& tcb, Instant now, Context& context) {
     if (tcb.persisting && !waits) {
         // How long the probes have waited says nothing of the path.
         tcb.retransmits = 0;
-        tcb.rtt.restore(context.config);
+        tcb.rtt.restore(context.config(tcb));
         tcb.retransmit_deadline = never;
     }
     tcb.persisting = waits;
@@ -394,7 +394,7 @@ bool window_update_due(const Tcb& tcb, const Context& context) {
     if (!tcb.window_update || !may_receive(tcb.state)) {
         return false;
     }
-    const auto half = static_cast<std::int32_t>(context.config.receive_buffer_bytes / 2);
+    const auto half = static_cast<std::int32_t>(context.config(tcb).receive_buffer_bytes / 2);
     const std::int32_t gain = edge_possible(tcb, context) - tcb.rcv.edge;
     return gain >= std::min(half, 2 * std::int32_t{tcb.rcv_mss}) &&
            static_cast<std::int32_t>(tcb.rcv_wnd()) < half;
@@ -403,14 +403,14 @@ bool window_update_due(const Tcb& tcb, const Context& context) {
 } // namespace
 
 SeqNum edge_possible(const Tcb& tcb, const Context& context) {
-    const std::uint32_t buffer = context.config.receive_buffer_bytes;
+    const std::uint32_t buffer = context.config(tcb).receive_buffer_bytes;
     const std::uint32_t by_bytes = buffer - std::min(buffer, tcb.unread.length);
     const std::uint32_t room = std::min(by_bytes, receive_budget(tcb, context) / 2);
     return tcb.rcv.nxt + std::min(room, std::uint32_t{UINT16_MAX} << tcb.rcv_scale);
 }
 
 std::uint32_t initial_window(const Tcb& tcb, const Context& context) {
-    const std::uint32_t segments = context.config.initial_window_segments;
+    const std::uint32_t segments = context.config(tcb).initial_window_segments;
     // RFC 6928: min(10 * MSS, max(2 * MSS, 14600)).
     return std::min(segments * smss(tcb), std::max(2 * smss(tcb), segments * 1460U));
 }
@@ -434,9 +434,10 @@ void emit_ack_of_duplicate(Tcb& tcb, const wire::SackBlock& duplicate, Instant n
 
 void emit_limited_ack(Tcb& tcb, Instant now, Context& context) {
     const std::uint32_t clock = timestamp_clock(now);
-    const auto interval = static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(context.config.challenge_ack_interval)
-            .count());
+    const auto interval =
+        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                       context.config(tcb).challenge_ack_interval)
+                                       .count());
     // One is added to both sides, as `challenged_ms` can be one ahead in the clock's first
     // millisecond.
     if (tcb.challenged_ms != 0 && clock + 1 - tcb.challenged_ms <= interval) {
@@ -458,12 +459,12 @@ void emit_syn(Tcb& tcb, Instant now, Context& context) {
         header.flags |= flag::ack;
     }
     header.window = static_cast<std::uint16_t>(
-        std::min<std::uint32_t>(context.config.receive_buffer_bytes, UINT16_MAX));
+        std::min<std::uint32_t>(context.config(tcb).receive_buffer_bytes, UINT16_MAX));
     header.options.has_mss = true;
-    header.options.mss = tcb.snd_mss;
+    header.options.mss = tcb.rcv_mss;
     header.options.sack_permitted = tcb.sack;
     header.options.has_window_scale = tcb.window_scale;
-    header.options.window_scale = scale_for(context.config.receive_buffer_bytes);
+    header.options.window_scale = scale_for(context.config(tcb).receive_buffer_bytes);
     if (tcb.timestamps) {
         add_timestamps(tcb, now, header.options);
     }
@@ -537,7 +538,7 @@ bool flush(Tcb& tcb, Instant now, Context& context) {
         }
         emit_ack(tcb, now, context);
     } else if (tcb.ack_delayed && tcb.ack_deadline == never) {
-        tcb.ack_deadline = now + context.config.delayed_ack;
+        tcb.ack_deadline = now + context.config(tcb).delayed_ack;
     }
     return true;
 }

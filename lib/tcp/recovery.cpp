@@ -118,7 +118,7 @@ void undo(Tcb& tcb, Flight& flight, Context& context) {
     flight.duplicate_acks = 0;
     context.flights.forget_losses(flight);
     restart_repairs(tcb, flight);
-    tcb.rtt.restore(context.config);
+    tcb.rtt.restore(context.config(tcb));
     context.counters.add(Counter::recoveries_undone);
 }
 

@@ -29,10 +29,10 @@ void agree_on_options(Tcb& tcb, const TcpSegment& segment, Instant now, const Co
 }
 
 void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
-    agree_on_options(tcb, segment, now, context.config);
+    agree_on_options(tcb, segment, now, context.config(tcb));
     tcb.rcv.nxt = tcb.rcv.acked = segment.seq + 1;
     tcb.rcv.edge =
-        tcb.rcv.nxt + std::min<std::uint32_t>(context.config.receive_buffer_bytes, UINT16_MAX);
+        tcb.rcv.nxt + std::min<std::uint32_t>(context.config(tcb).receive_buffer_bytes, UINT16_MAX);
     // The window of a SYN is never scaled (RFC 7323 §2.2).
     tcb.snd.wnd = tcb.snd.wnd_max = segment.window;
     tcb.snd.wl1 = segment.seq;
@@ -43,16 +43,16 @@ void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& co
 
 void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits,
                    std::uint32_t rtt_us, Instant now, Context& context) {
-    tcb.rtt.restore(context.config);
+    tcb.rtt.restore(context.config(tcb));
     tcb.congestion.cwnd = initial_window(tcb, context);
     tcb.sent_ms = timestamp_clock(now);
     if (retransmits > 1) {
         tcb.congestion.cwnd = smss(tcb); // RFC 5681 §3.1, eased by RFC 6928 §2.
     }
     if (rtt_us > 0) {
-        tcb.rtt.sample(std::chrono::microseconds{rtt_us}, context.config);
+        tcb.rtt.sample(std::chrono::microseconds{rtt_us}, context.config(tcb));
         tcb.rtt.note_minimum(rtt_us, timestamp_clock(now));
-    } else if (!sample_echo(tcb, segment, now, context.config) && retransmits > 0) {
+    } else if (!sample_echo(tcb, segment, now, context.config(tcb)) && retransmits > 0) {
         constexpr std::uint32_t rto_after_loss_us = 3'000'000; // RFC 6298 §5.7
         tcb.rtt.rto_us = std::max(tcb.rtt.rto_us, rto_after_loss_us);
     }
@@ -64,6 +64,7 @@ void complete_open(Tcb& tcb, const TcpSegment& segment, Instant now, Context& co
                   now, context);
     context.flights.end(tcb.flight_slot);
     tcb.flight_slot = Flight::none;
+    tcb.rcv_mss = Tcb{}.rcv_mss;
     tcb.retransmits = 0;
     tcb.retransmit_deadline = never;
     tcb.snd.una = segment.ack;

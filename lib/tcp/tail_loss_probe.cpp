@@ -22,7 +22,7 @@ Instant tail_loss_probe_due(const Tcb& tcb, const Flight& flight, Instant now,
     if (!may) {
         return never;
     }
-    Duration wait = context.config.rto_initial;
+    Duration wait = context.config(tcb).rto_initial;
     if (tcb.rtt.srtt_us > 0) {
         wait = 2 * std::chrono::microseconds{tcb.rtt.srtt_us};
         if (tcb.flight() <= smss(tcb)) {

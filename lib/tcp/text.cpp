@@ -12,12 +12,12 @@ namespace {
 /// Memory that received data may pin: twice the window, as a packet may pin twice the memory that
 /// its payload takes, and for data in order a quarter more, so that what came out of order can
 /// never keep out the segment that it waits for.
-std::uint32_t memory_limit(const Context& context) {
+std::uint32_t memory_limit(const Tcb& tcb, const Context& context) {
     constexpr std::uint32_t window_max = 1U << 30; // RFC 7323 §2.3
-    return 2 * std::min(context.config.receive_buffer_bytes, window_max);
+    return 2 * std::min(context.config(tcb).receive_buffer_bytes, window_max);
 }
-std::uint32_t memory_limit_in_order(const Context& context) {
-    return memory_limit(context) + memory_limit(context) / 4;
+std::uint32_t memory_limit_in_order(const Tcb& tcb, const Context& context) {
+    return memory_limit(tcb, context) + memory_limit(tcb, context) / 4;
 }
 
 std::uint32_t memory_left(const Tcb& tcb, const Context& context, std::uint32_t limit) {
@@ -38,7 +38,7 @@ bool is_wasteful(const Buffers& buffers, const Slice& text) {
 /// Appends text to what is unread, within the budget; says how many of its bytes, from the front.
 std::uint32_t keep(Tcb& tcb, const Slice& text, Context& context, std::uint32_t& references) {
     Buffers& buffers = context.buffers;
-    const std::uint32_t budget = memory_left(tcb, context, memory_limit_in_order(context));
+    const std::uint32_t budget = memory_left(tcb, context, memory_limit_in_order(tcb, context));
     std::uint32_t copied = 0;
     if (is_wasteful(buffers, text) && buffers.copy_charge(tcb.unread, text.length) <= budget) {
         copied = buffers.append_copy(tcb.unread, text.bytes(), tcb.receive_charge);
@@ -160,7 +160,7 @@ void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Inst
 } // namespace
 
 std::uint32_t receive_budget(const Tcb& tcb, const Context& context) {
-    return memory_left(tcb, context, memory_limit(context));
+    return memory_left(tcb, context, memory_limit(tcb, context));
 }
 
 void accept_text(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Instant now, Context& context,

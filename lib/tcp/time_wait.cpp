@@ -29,9 +29,10 @@ void emit_last_ack(TimeWait& entry, Instant now, Context& context) {
 }
 
 void emit_limited(TimeWait& entry, Instant now, Context& context) {
-    const auto interval = static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(context.config.challenge_ack_interval)
-            .count());
+    const auto interval =
+        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                       context.configs.front().challenge_ack_interval)
+                                       .count());
     if (entry.answered_ms == 0 || timestamp_clock(now) + 1 - entry.answered_ms > interval) {
         emit_last_ack(entry, now, context);
     }

@@ -15,13 +15,13 @@ std::uint8_t give_up(Tcb& tcb, Context& context) {
 }
 
 std::uint8_t handshake_timer(Tcb& tcb, Instant now, Context& context) {
-    const std::uint8_t most =
-        tcb.state == State::syn_sent ? context.config.syn_retries : context.config.syn_ack_retries;
+    const std::uint8_t most = tcb.state == State::syn_sent ? context.config(tcb).syn_retries
+                                                           : context.config(tcb).syn_ack_retries;
     if (tcb.retransmits >= most) {
         return give_up(tcb, context);
     }
     ++tcb.retransmits;
-    tcb.rtt.back_off(context.config);
+    tcb.rtt.back_off(context.config(tcb));
     tcb.retransmit_deadline = now + tcb.rtt.rto();
     Flight& flight = context.flights[tcb.flight_slot];
     context.flights.mark_retransmitted(flight, flight.head, now);
@@ -36,7 +36,7 @@ std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
         return 0;
     }
     ++tcb.retransmits; // Set back by whatever the peer answers.
-    tcb.rtt.back_off(context.config);
+    tcb.rtt.back_off(context.config(tcb));
     tcb.retransmit_deadline = now + tcb.rtt.rto();
     emit_probe(tcb, now, context);
     return 0;
@@ -47,7 +47,7 @@ std::uint8_t retransmission_timer(Tcb& tcb, Flight& flight, Instant now, Context
     context.counters.add(Counter::retransmission_timeouts);
     enter_loss(tcb, flight, context);
     ++tcb.retransmits;
-    tcb.rtt.back_off(context.config);
+    tcb.rtt.back_off(context.config(tcb));
     flight.timer_base = now;
     return 0;
 }
@@ -73,7 +73,7 @@ std::uint8_t retransmit_deadline_passed(Tcb& tcb, Instant now, Context& context)
     if (tcb.state == State::syn_sent || tcb.state == State::syn_received) {
         return handshake_timer(tcb, now, context);
     }
-    if (tcb.retransmits >= context.config.retries &&
+    if (tcb.retransmits >= context.config(tcb).retries &&
         (tcb.persisting || tcb.timer == RetransmitTimer::retransmission)) {
         return give_up(tcb, context);
     }

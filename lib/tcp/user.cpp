@@ -10,22 +10,22 @@ using wire::SeqNum;
 using wire::TcpSegment;
 namespace flag = wire::tcp_flag;
 
-bool open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Instant now,
-          Context& context) {
+bool open(Tcb& tcb, const ActiveOpen& ours, Instant now, Context& context) {
     tcb = Tcb{};
-    tcb.flight_slot = context.flights.begin(iss);
+    tcb.config = ours.config;
+    tcb.flight_slot = context.flights.begin(ours.iss);
     if (tcb.flight_slot == Flight::none) {
         context.counters.add(Counter::flight_pool_dry);
         return false;
     }
     tcb.state = State::syn_sent;
-    tcb.snd.una = iss;
-    tcb.snd.nxt = iss + 1;
-    context.flights.append(context.flights[tcb.flight_slot], iss, tcb.snd.nxt, now);
-    tcb.snd_mss = std::max(mss, mss_floor);
-    tcb.ts_offset = ts_offset;
+    tcb.snd.una = ours.iss;
+    tcb.snd.nxt = ours.iss + 1;
+    context.flights.append(context.flights[tcb.flight_slot], ours.iss, tcb.snd.nxt, now);
+    tcb.snd_mss = tcb.rcv_mss = std::max(ours.mss, mss_floor);
+    tcb.ts_offset = ours.ts_offset;
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
-    tcb.rtt.restore(context.config);
+    tcb.rtt.restore(context.config(tcb));
     tcb.retransmit_deadline = now + tcb.rtt.rto();
     context.counters.add(Counter::active_opens);
     emit_syn(tcb, now, context);
@@ -35,19 +35,20 @@ bool open(Tcb& tcb, SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss, Inst
 void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, Instant now,
                Context& context) {
     tcb = Tcb{};
+    tcb.config = handshake.config;
     tcb.state = State::established;
     tcb.timestamps = handshake.timestamps;
     tcb.sack = handshake.sack;
     tcb.window_scale = handshake.window_scale;
     tcb.snd_scale = handshake.window_scale ? handshake.snd_scale & 15U : 0;
     tcb.rcv_scale =
-        handshake.window_scale ? scale_for(context.config.receive_buffer_bytes) & 15U : 0;
+        handshake.window_scale ? scale_for(context.config(tcb).receive_buffer_bytes) & 15U : 0;
     tcb.snd_mss = std::max(handshake.snd_mss, mss_floor);
     tcb.snd.una = tcb.snd.nxt = handshake.iss + 1;
     tcb.rcv.nxt = tcb.rcv.acked = handshake.irs + 1;
     // What the SYN,ACK offered, whose window is never scaled.
     tcb.rcv.edge =
-        tcb.rcv.nxt + std::min<std::uint32_t>(context.config.receive_buffer_bytes, UINT16_MAX);
+        tcb.rcv.nxt + std::min<std::uint32_t>(context.config(tcb).receive_buffer_bytes, UINT16_MAX);
     tcb.ts_recent = handshake.ts_recent;
     tcb.ts_recent_ms = timestamp_clock(now);
     tcb.ts_offset = handshake.ts_offset;
@@ -62,7 +63,7 @@ std::uint32_t send_space(const Tcb& tcb, const Context& context) {
     if (tcb.fin_queued || !may_send(tcb.state)) {
         return 0;
     }
-    const std::uint32_t all = context.config.send_buffer_bytes;
+    const std::uint32_t all = context.config(tcb).send_buffer_bytes;
     return all - std::min(all, tcb.send_charge);
 }
 
@@ -105,7 +106,8 @@ bool close(Tcb& tcb, Instant now, Context& context) {
     }
     tcb.user_gone = true;
     shutdown(tcb);
-    tcb.user_deadline = tcb.state == State::fin_wait_2 ? now + context.config.fin_wait_2 : never;
+    tcb.user_deadline =
+        tcb.state == State::fin_wait_2 ? now + context.config(tcb).fin_wait_2 : never;
     return false;
 }
 

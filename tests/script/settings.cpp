@@ -65,29 +65,31 @@ using Take = std::function<void(Settings&, const Setting&, Family)>;
 /// Settings that docs/configuration.md has too, under the same name.
 const std::map<std::string_view, Take> configured{
     {"retransmission_timeout_min_ms",
-     [](Settings& s, const Setting& v, Family) { s.worker.tcp.rto_min = milliseconds(v); }},
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.front().rto_min = milliseconds(v); }},
     {"retransmission_timeout_max_ms",
-     [](Settings& s, const Setting& v, Family) { s.worker.tcp.rto_max = milliseconds(v); }},
-    {"delayed_ack_ms",
-     [](Settings& s, const Setting& v, Family) { s.worker.tcp.delayed_ack = milliseconds(v); }},
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.front().rto_max = milliseconds(v); }},
+    {"delayed_ack_ms", [](Settings& s, const Setting& v,
+                          Family) { s.worker.tcp.front().delayed_ack = milliseconds(v); }},
     {"fin_wait_2_timeout_s",
-     [](Settings& s, const Setting& v, Family) { s.worker.tcp.fin_wait_2 = seconds(v); }},
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.front().fin_wait_2 = seconds(v); }},
     {"initial_window_segments",
      [](Settings& s, const Setting& v, Family) {
-         s.worker.tcp.initial_window_segments = number_as<std::uint8_t>(v);
+         s.worker.tcp.front().initial_window_segments = number_as<std::uint8_t>(v);
      }},
     {"receive_buffer_bytes",
      [](Settings& s, const Setting& v, Family) {
-         s.worker.tcp.receive_buffer_bytes = number_as<std::uint32_t>(v);
+         s.worker.tcp.front().receive_buffer_bytes = number_as<std::uint32_t>(v);
      }},
     {"send_buffer_bytes",
      [](Settings& s, const Setting& v, Family) {
-         s.worker.tcp.send_buffer_bytes = number_as<std::uint32_t>(v);
+         s.worker.tcp.front().send_buffer_bytes = number_as<std::uint32_t>(v);
      }},
-    {"syn_ack_retries", [](Settings& s, const Setting& v,
-                           Family) { s.worker.tcp.syn_ack_retries = number_as<std::uint8_t>(v); }},
+    {"syn_ack_retries",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.front().syn_ack_retries = number_as<std::uint8_t>(v);
+     }},
     {"retries", [](Settings& s, const Setting& v,
-                   Family) { s.worker.tcp.retries = number_as<std::uint8_t>(v); }},
+                   Family) { s.worker.tcp.front().retries = number_as<std::uint8_t>(v); }},
     {"connections_max", [](Settings& s, const Setting& v,
                            Family) { s.worker.connections_max = number_as<std::uint32_t>(v); }},
     {"half_open_max", [](Settings& s, const Setting& v,
@@ -119,7 +121,7 @@ const std::map<std::string_view, Take> own{
     {"syn_queue_max", [](Settings& s, const Setting& v,
                          Family) { s.listener.half_open_max = number_as<std::uint32_t>(v); }},
     {"syn_retries", [](Settings& s, const Setting& v,
-                       Family) { s.worker.tcp.syn_retries = number_as<std::uint8_t>(v); }},
+                       Family) { s.worker.tcp.front().syn_retries = number_as<std::uint8_t>(v); }},
     {"reassemblies_max", [](Settings& s, const Setting& v,
                             Family) { s.worker.reassemblies_max = number_as<std::uint32_t>(v); }},
 };

@@ -40,7 +40,7 @@ stack::WorkerSettings settings_for(const Scenario& scenario, unsigned host) {
     settings.interface.ipv4 = {{ipv4_of(host), 24}};
     settings.interface.ipv6 = {{ipv6_of(host), 64}};
     settings.interface.add_link_local();
-    settings.tcp.receive_buffer_bytes = scenario.receive_buffer_bytes;
+    settings.tcp.front().receive_buffer_bytes = scenario.receive_buffer_bytes;
     settings.buffers.chunks = scenario.chunks;
     settings.buffers.packets = static_cast<std::uint32_t>(scenario.packets / 2);
     settings.buffers.packet_bytes = sizeof(support::PacketBuffer);

@@ -85,7 +85,7 @@ TEST(HttpEcho, F2_ContinueIsSaidWhereContentIsWanted) {
 TEST(HttpEcho, E6_SendBufferFullInTheMiddleOfContent) {
     for (const bool chunked : {false, true}) {
         stack::WorkerSettings settings;
-        settings.tcp.send_buffer_bytes = 16 * 1024;
+        settings.tcp.front().send_buffer_bytes = 16 * 1024;
         HttpHarness http{{}, settings};
         Client client{http.harness};
         client.window = 0;

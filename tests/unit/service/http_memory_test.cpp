@@ -65,7 +65,7 @@ TEST(HttpMemory, E3_EveryEndGivesTheHeadBufferBack) {
 /// Requests are answered as far as there is room, and the rest when the client has read.
 TEST(HttpMemory, E3_PipelinedWithoutReading) {
     stack::WorkerSettings settings;
-    settings.tcp.send_buffer_bytes = 8 * 1024;
+    settings.tcp.front().send_buffer_bytes = 8 * 1024;
     HttpHarness http{{}, settings};
     Client client{http.harness};
     client.window = 0;

@@ -46,7 +46,7 @@ class HostileFrames : public ::testing::TestWithParam<std::uint64_t> {
         settings.time_wait_max = 2;
         settings.reassemblies_max = 2;
         settings.neighbours = {.entries = 4, .held = 4, .held_per_neighbour = 2};
-        settings.tcp.retries = 3;
+        settings.tcp.front().retries = 3;
         return settings;
     }
 

@@ -51,7 +51,7 @@ class EngineTest : public testing::Test {
     Flights flights{Flights::Limits{.flights = 16, .records = 4096}};
     Counters counters;
     Output output;
-    Context context{config, buffers, reassemblies, flights, counters, output};
+    Context context{{&config, 1}, buffers, reassemblies, flights, counters, output};
     PacketStore packets;
     Instant now{std::chrono::hours{1}};
 
@@ -290,10 +290,12 @@ class EngineTest : public testing::Test {
 
     // ----------------------------------------------------------------------------- the states
 
+    [[nodiscard]] LocalEnd local() const { return {config, ends.mss}; }
+
     /// SYN-RECEIVED after a passive open, the SYN,ACK sent.
     void listen_received_syn() {
         sent.clear();
-        listen_syn(half_open, incoming({.seq = 0, .flags = S}), ends.iss, ts_offset, ends.mss, now,
+        listen_syn(half_open, incoming({.seq = 0, .flags = S}), ends.iss, ts_offset, local(), now,
                    context);
         collect_output();
     }
@@ -302,7 +304,7 @@ class EngineTest : public testing::Test {
     void established() {
         listen_received_syn();
         const wire::TcpSegment third = incoming({});
-        const HalfOpenResult result = segment_arrives(half_open, third, ends.mss, now, context);
+        const HalfOpenResult result = segment_arrives(half_open, third, local(), now, context);
         ASSERT_EQ(result.verdict, HalfOpenVerdict::establish);
         establish(tcb, half_open.handshake(), third, now, context);
         ASSERT_TRUE(arrive({}).out.empty());
@@ -313,7 +315,7 @@ class EngineTest : public testing::Test {
     /// SYN-SENT, the SYN sent.
     void syn_sent() {
         sent.clear();
-        ASSERT_TRUE(open(tcb, ends.iss, ts_offset, ends.mss, now, context));
+        ASSERT_TRUE(open(tcb, {ends.iss, ts_offset, ends.mss}, now, context));
         collect_output();
         flush_all();
     }

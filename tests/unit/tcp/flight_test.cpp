@@ -86,7 +86,7 @@ TEST_F(FlightTest, B7_an_active_open_that_finds_no_flight_fails) {
          index = flights.begin({})) {
         all.push_back(index);
     }
-    EXPECT_FALSE(open(tcb, ends.iss, 0, ends.mss, now, context));
+    EXPECT_FALSE(open(tcb, {ends.iss, 0, ends.mss}, now, context));
     for (const std::uint32_t index : all) {
         flights.end(index);
     }

@@ -16,7 +16,7 @@ class HalfOpenTest : public EngineTest {
     HalfOpenResult arrive_half_open(const Seg& seg) {
         sent.clear();
         const HalfOpenResult result =
-            segment_arrives(half_open, incoming(seg), ends.mss, now, context);
+            segment_arrives(half_open, incoming(seg), local(), now, context);
         collect_output();
         return result;
     }
@@ -59,13 +59,13 @@ TEST_F(HalfOpenTest, B2_the_mss_is_the_smaller_with_a_default_and_a_floor) {
     EXPECT_EQ(peer_mss({}), 536);
     EXPECT_EQ(peer_mss(incoming({.flags = S, .mss = 0}).options), 88);
     sent.clear();
-    listen_syn(half_open, incoming({.seq = 0, .flags = S, .mss = 1}), ends.iss, 0, 1460, now,
-               context);
+    listen_syn(half_open, incoming({.seq = 0, .flags = S, .mss = 1}), ends.iss, 0, {config, 1460},
+               now, context);
     collect_output();
     EXPECT_EQ(half_open.mss, 88);
     EXPECT_EQ(sent[0].mss, 1460);
-    listen_syn(half_open, incoming({.seq = 0, .flags = S, .mss = 9000}), ends.iss, 0, 1460, now,
-               context);
+    listen_syn(half_open, incoming({.seq = 0, .flags = S, .mss = 9000}), ends.iss, 0,
+               {config, 1460}, now, context);
     collect_output();
     EXPECT_EQ(half_open.mss, 1460);
 }
@@ -91,7 +91,7 @@ TEST_F(HalfOpenTest, B2_data_on_the_third_segment_is_delivered) {
     wire::TcpSegment third = incoming({.length = 100});
     const Slice packet = packets.make(theirs, 0, 100);
     third.payload = packet.bytes();
-    ASSERT_EQ(segment_arrives(half_open, third, ends.mss, now, context).verdict,
+    ASSERT_EQ(segment_arrives(half_open, third, local(), now, context).verdict,
               HalfOpenVerdict::establish);
     establish(tcb, half_open.handshake(), third, now, context);
     packets.release(packet);
@@ -125,7 +125,7 @@ TEST_F(HalfOpenTest, B2_answers_between_two_syn_acks_are_few) {
         answers += sent.size();
     }
     EXPECT_EQ(answers, 7U);
-    EXPECT_EQ(deadline_passed(half_open, ends.mss, now, context), HalfOpenVerdict::stay);
+    EXPECT_EQ(deadline_passed(half_open, local(), now, context), HalfOpenVerdict::stay);
     collect_output();
     static_cast<void>(arrive_half_open({.seq = 200'000}));
     EXPECT_SENT(sent, {.seq = 1, .ack = 1});
@@ -179,19 +179,19 @@ TEST_F(HalfOpenTest, B2_the_syn_ack_is_sent_again_and_given_up) {
     Duration waited{};
     for (int i = 0; i < 5; ++i) {
         waited += retransmit_after(half_open, config);
-        EXPECT_EQ(deadline_passed(half_open, ends.mss, now, context), HalfOpenVerdict::stay);
+        EXPECT_EQ(deadline_passed(half_open, local(), now, context), HalfOpenVerdict::stay);
         sent.clear();
         collect_output();
         EXPECT_SENT(sent, {.seq = 0, .ack = 1, .flags = SA});
     }
     EXPECT_EQ(waited, 1s + 2s + 4s + 8s + 16s);
-    EXPECT_EQ(deadline_passed(half_open, ends.mss, now, context), HalfOpenVerdict::remove);
+    EXPECT_EQ(deadline_passed(half_open, local(), now, context), HalfOpenVerdict::remove);
     EXPECT_TRUE(output.empty());
 }
 
 TEST_F(HalfOpenTest, D3_a_lost_syn_ack_means_a_time_out_of_three_seconds) {
     listen_received_syn();
-    static_cast<void>(deadline_passed(half_open, ends.mss, now, context));
+    static_cast<void>(deadline_passed(half_open, local(), now, context));
     establish(tcb, half_open.handshake(), incoming({}), now, context);
     collect_output();
     EXPECT_EQ(tcb.congestion.cwnd, 10'000U);
@@ -201,8 +201,8 @@ TEST_F(HalfOpenTest, D3_a_lost_syn_ack_means_a_time_out_of_three_seconds) {
 
 TEST_F(HalfOpenTest, D5_two_lost_syn_acks_mean_a_window_of_one_segment) {
     listen_received_syn();
-    static_cast<void>(deadline_passed(half_open, ends.mss, now, context));
-    static_cast<void>(deadline_passed(half_open, ends.mss, now, context));
+    static_cast<void>(deadline_passed(half_open, local(), now, context));
+    static_cast<void>(deadline_passed(half_open, local(), now, context));
     establish(tcb, half_open.handshake(), incoming({}), now, context);
     collect_output();
     EXPECT_EQ(tcb.congestion.cwnd, 1000U);

@@ -61,7 +61,7 @@ struct End {
     Flights flights{Flights::Limits{.flights = 4, .records = 64}};
     Counters counters;
     Output output;
-    Context context{config, buffers, reassemblies, flights, counters, output};
+    Context context{{&config, 1}, buffers, reassemblies, flights, counters, output};
     PacketStore packets;
     Tcb tcb;
     std::optional<HalfOpen> half_open;
@@ -101,7 +101,7 @@ class Soak {
 
     void run() {
         wire::SeqNum iss = plan_.iss[0];
-        ASSERT_TRUE(open(ends_[0].tcb, iss, between(random_, 0, UINT32_MAX), plan_.mss[0], now_,
+        ASSERT_TRUE(open(ends_[0].tcb, {iss, between(random_, 0, UINT32_MAX), plan_.mss[0]}, now_,
                          ends_[0].context));
         ends_[0].open = true;
         settle(0);
@@ -196,7 +196,7 @@ class Soak {
         End& end = ends_[i];
         if (end.half_open_deadline <= now_) {
             const HalfOpenVerdict verdict =
-                deadline_passed(*end.half_open, plan_.mss[i], now_, end.context);
+                deadline_passed(*end.half_open, {end.config, plan_.mss[i]}, now_, end.context);
             if (verdict == HalfOpenVerdict::remove) {
                 end.half_open.reset();
                 end.half_open_deadline = never;
@@ -222,8 +222,8 @@ class Soak {
             static_cast<void>(segment_arrives(*end.time_wait, segment, now_, end.context));
             transmit(i);
         } else if (end.half_open) {
-            const HalfOpenResult result =
-                segment_arrives(*end.half_open, segment, plan_.mss[i], now_, end.context);
+            const HalfOpenResult result = segment_arrives(
+                *end.half_open, segment, {end.config, plan_.mss[i]}, now_, end.context);
             transmit(i);
             if (result.verdict == HalfOpenVerdict::establish) {
                 const bool no_delay = end.tcb.no_delay;
@@ -240,7 +240,8 @@ class Soak {
         } else if (i == 1 && !end.finished && segment.has(wire::tcp_flag::syn) &&
                    !segment.has(wire::tcp_flag::ack)) {
             end.half_open.emplace();
-            listen_syn(*end.half_open, segment, plan_.iss[1], 5, plan_.mss[1], now_, end.context);
+            listen_syn(*end.half_open, segment, plan_.iss[1], 5, {end.config, plan_.mss[1]}, now_,
+                       end.context);
             end.half_open_deadline = now_ + retransmit_after(*end.half_open, end.config);
             transmit(i);
         } else {

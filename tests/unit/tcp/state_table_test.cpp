@@ -304,7 +304,7 @@ TEST_P(HalfOpenTableTest, B1) {
     const std::vector<std::byte> bytes(row.seg.length);
     wire::TcpSegment segment = incoming(row.seg);
     segment.payload = bytes;
-    const HalfOpenResult result = segment_arrives(half_open, segment, ends.mss, now, context);
+    const HalfOpenResult result = segment_arrives(half_open, segment, local(), now, context);
     collect_output();
     EXPECT_EQ(result.verdict, row.verdict);
     switch (row.reply) {

@@ -419,7 +419,7 @@ TEST(WriteTcp, RandomSegmentsComeBackAsTheyWere) {
         ASSERT_EQ(back.options.has_window_scale, options.has_window_scale);
         ASSERT_EQ(back.options.sack_permitted, options.sack_permitted);
         ASSERT_EQ(back.options.has_timestamps, options.has_timestamps);
-        ASSERT_EQ(back.options.mss, options.has_mss ? options.mss : 0);
+        ASSERT_EQ(back.options.mss, options.has_mss ? options.mss : 536);
         ASSERT_EQ(back.options.window_scale, options.has_window_scale ? options.window_scale : 0);
         ASSERT_EQ(back.options.ts_val, options.has_timestamps ? options.ts_val : 0);
         ASSERT_EQ(back.options.ts_ecr, options.has_timestamps ? options.ts_ecr : 0);

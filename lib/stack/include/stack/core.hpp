@@ -23,7 +23,8 @@ namespace millrace::stack {
 /// What one worker is made with. Capacities are the worker's own; nothing grows later.
 struct WorkerSettings {
     Interface interface;
-    tcp::Config tcp;
+    /// What a listener may choose for its connections: it names one of these, at most 256.
+    std::vector<tcp::Config> tcp{tcp::Config{}};
     tcp::Buffers::Limits buffers;
     SipKey sequence_key{};    ///< Drawn at boot; the same for all workers.
     SipKey hash_key{};        ///< Likewise; of the connection table.

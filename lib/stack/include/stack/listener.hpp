@@ -22,6 +22,7 @@ struct ListenerOptions {
     std::uint16_t port = 0;                     ///< 0: connections that we open.
     std::vector<wire::Ipv4Addr> ipv4_addresses; ///< With the next one: none means all.
     std::vector<wire::Ipv6Addr> ipv6_addresses;
+    std::uint8_t tcp = 0;             ///< Which of the worker's configurations.
     bool no_delay = true;             ///< Nagle's algorithm is off, as servers have it.
     bool linger_zero = false;         ///< Close by reset, and so without TIME_WAIT.
     std::uint8_t time_wait_queue = 0; ///< Which of the worker's configured durations.

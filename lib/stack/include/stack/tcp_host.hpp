@@ -58,6 +58,7 @@ class TcpHost {
     /// Takes the segment just written to `next()` into the burst, and fetches its bucket.
     void admit() {
         Segment& in = burst_[count_++];
+        assume_mss(in.segment);
         in.hash = table_.hash(in.key);
         table_.prefetch(in.hash);
     }
@@ -110,6 +111,14 @@ class TcpHost {
 
     /// When data is offered to a service again that could not take it.
     static constexpr Duration offer_again = 10ms;
+
+    /// A SYN without MSS option over IPv6 (RFC 9293 §3.7.1, MUST-15).
+    static void assume_mss(wire::TcpSegment& segment) {
+        constexpr std::uint16_t ipv6_default = 1220;
+        if (std::is_same_v<Addr, wire::Ipv6Addr> && !segment.options.has_mss) {
+            segment.options.mss = ipv6_default;
+        }
+    }
 
     // Finding
     [[nodiscard]] Reference find(const Key& key, std::uint64_t hash) const;
@@ -165,6 +174,12 @@ class TcpHost {
     [[nodiscard]] std::uint32_t timestamp_offset(const Key& key) const;
     [[nodiscard]] std::uint16_t own_mss() const {
         return core_.settings.interface.template mss<Addr>();
+    }
+    [[nodiscard]] const tcp::Config& config_of(std::uint16_t listener) const {
+        return core_.settings.tcp[core_.listeners[listener].options.tcp];
+    }
+    [[nodiscard]] tcp::LocalEnd local_end(std::uint16_t listener) const {
+        return {config_of(listener), own_mss()};
     }
 
     CoreType& core_;

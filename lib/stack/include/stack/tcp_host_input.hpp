@@ -148,8 +148,9 @@ void TcpHost<Addr, C>::arrives_at_listener(Segment& in, std::uint16_t listener, 
 template <class Addr, class C>
 void TcpHost<Addr, C>::arrives_at_half_open(Segment& in, Instant now) {
     const std::uint32_t slot = in.reference.slot();
+    Half& half = half_open_[slot];
     const tcp::HalfOpenResult result =
-        tcp::segment_arrives(half_open_[slot].tcp, in.segment, own_mss(), now, core_.context);
+        tcp::segment_arrives(half.tcp, in.segment, local_end(half.listener), now, core_.context);
     switch (result.verdict) {
     case tcp::HalfOpenVerdict::stay:
         finish(in, result.drop);

@@ -27,9 +27,9 @@ std::uint32_t TcpHost<Addr, C>::answer_syn(Segment& in, std::uint16_t listener, 
     }
     ++table_changes_;
     Half& half = half_open_[slot];
-    tcp::listen_syn(half.tcp, in.segment, iss, timestamp_offset(in.key), own_mss(), now,
+    tcp::listen_syn(half.tcp, in.segment, iss, timestamp_offset(in.key), local_end(listener), now,
                     core_.context);
-    core_.wheel.schedule(half.timer, now + tcp::retransmit_after(half.tcp, core_.settings.tcp));
+    core_.wheel.schedule(half.timer, now + tcp::retransmit_after(half.tcp, config_of(listener)));
     finish(in, wire::Drop::none);
     return slot;
 }
@@ -100,8 +100,11 @@ void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
         return;
     }
     ConnectionType& connection = connections_[slot];
-    tcp::establish(connection.tcb, half.tcp.handshake(), in.segment, now, core_.context);
-    connection.tcb.no_delay = core_.listeners[half.listener].options.no_delay;
+    const ListenerOptions& options = core_.listeners[half.listener].options;
+    tcp::Handshake handshake = half.tcp.handshake();
+    handshake.config = options.tcp;
+    tcp::establish(connection.tcb, handshake, in.segment, now, core_.context);
+    connection.tcb.no_delay = options.no_delay;
     if (half.reopens) {
         if (const std::uint32_t waiting = find_set_aside(in.key, in.hash); waiting != none) {
             remove_time_wait(waiting);
@@ -142,12 +145,14 @@ bool TcpHost<Addr, C>::connect(const Key& key, std::uint16_t listener, Instant n
         return false;
     }
     ++table_changes_;
-    if (!tcp::open(connection.tcb, initial_sequence(key, now), timestamp_offset(key), own_mss(),
-                   now, core_.context)) {
+    const ListenerOptions& options = core_.listeners[listener].options;
+    const tcp::ActiveOpen ours{initial_sequence(key, now), timestamp_offset(key), own_mss(),
+                               options.tcp};
+    if (!tcp::open(connection.tcb, ours, now, core_.context)) {
         end(connection, now);
         return false;
     }
-    connection.tcb.no_delay = core_.listeners[listener].options.no_delay;
+    connection.tcb.no_delay = options.no_delay;
     settle(connection, now);
     return true;
 }

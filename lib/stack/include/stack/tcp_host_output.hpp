@@ -76,13 +76,14 @@ void TcpHost<Addr, C>::half_open_timer(timer::Node& node, Instant now) {
     constexpr std::size_t offset = offsetof(Half, timer);
     auto& half = *reinterpret_cast<Half*>(reinterpret_cast<std::byte*>(&node) - offset);
     const tcp::HalfOpenVerdict verdict =
-        tcp::deadline_passed(half.tcp, own_mss(), now, core_.context);
+        tcp::deadline_passed(half.tcp, local_end(half.listener), now, core_.context);
     if (verdict == tcp::HalfOpenVerdict::remove) {
         remove_half_open(half_open_.index_of(half), table_.hash(half.key()));
         return;
     }
     send_routed(half.key(), now);
-    core_.wheel.schedule(half.timer, now + tcp::retransmit_after(half.tcp, core_.settings.tcp));
+    core_.wheel.schedule(half.timer,
+                         now + tcp::retransmit_after(half.tcp, config_of(half.listener)));
 }
 
 template <class Addr, class C>

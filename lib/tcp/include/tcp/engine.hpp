@@ -25,12 +25,14 @@ namespace millrace::tcp {
 
 /// What the connections of one worker share.
 struct Context {
-    const Config& config;
+    std::span<const Config> configs; ///< One at least; a connection says which is its.
     Buffers& buffers;
     Pool<Reassembly>& reassemblies;
     Flights& flights;
     Counters& counters;
     Output& output;
+
+    [[nodiscard]] const Config& config(const Tcb& tcb) const { return configs[tcb.config]; }
 };
 
 /// What a segment, a deadline or a call did to a connection, for its user to hear of.
@@ -70,12 +72,20 @@ struct Handshake {
     bool timestamps = false;
     bool sack = false;
     std::uint8_t retransmits = 0; ///< How often our SYN,ACK was sent again.
+    std::uint8_t config = 0;      ///< Which of the context's.
 };
 
-/// An active open's SYN (RFC 9293 §3.10.1): makes `tcb` SYN-SENT. `mss` is what our path allows.
-/// False, and nothing is sent, when there is no flight for it.
-[[nodiscard]] bool open(Tcb& tcb, wire::SeqNum iss, std::uint32_t ts_offset, std::uint16_t mss,
-                        Instant now, Context& context);
+/// What our end brings to a connection that it opens.
+struct ActiveOpen {
+    wire::SeqNum iss;
+    std::uint32_t ts_offset = 0;
+    std::uint16_t mss = 536; ///< What our path allows.
+    std::uint8_t config = 0; ///< Which of the context's.
+};
+
+/// An active open's SYN (RFC 9293 §3.10.1): makes `tcb` SYN-SENT. False, and nothing is sent, when
+/// there is no flight for it.
+[[nodiscard]] bool open(Tcb& tcb, const ActiveOpen& ours, Instant now, Context& context);
 
 /// Makes `tcb` ESTABLISHED after a handshake whose last segment is `segment`, which must then be
 /// given to `segment_arrives`, for it may carry data or a FIN.

@@ -41,18 +41,24 @@ struct HalfOpenResult {
     wire::Drop drop = wire::Drop::none;
 };
 
-/// A SYN for a listener (RFC 9293 §3.10.7.2): makes the entry and puts out the SYN,ACK. `own_mss`
-/// is what our path allows and what we offer; `ts_offset` is ours for this address pair.
+/// What our end brings to every handshake of a listener.
+struct LocalEnd {
+    const Config& config;
+    std::uint16_t mss = 536; ///< What our path allows, and what we offer.
+};
+
+/// A SYN for a listener (RFC 9293 §3.10.7.2): makes the entry and puts out the SYN,ACK. `ts_offset`
+/// is ours for this address pair.
 void listen_syn(HalfOpen& entry, const wire::TcpSegment& syn, wire::SeqNum iss,
-                std::uint32_t ts_offset, std::uint16_t own_mss, Instant now, Context& context);
+                std::uint32_t ts_offset, const LocalEnd& local, Instant now, Context& context);
 
 /// RFC 9293 §3.10.7.4 for SYN-RECEIVED after a passive open. Answers that a stranger could ask for
 /// without end are limited to a few between two SYN,ACKs.
 [[nodiscard]] HalfOpenResult segment_arrives(HalfOpen& entry, const wire::TcpSegment& segment,
-                                             std::uint16_t own_mss, Instant now, Context& context);
+                                             const LocalEnd& local, Instant now, Context& context);
 
 /// The SYN,ACK was not answered in time: sends it again, or says that it was sent often enough.
-[[nodiscard]] HalfOpenVerdict deadline_passed(HalfOpen& entry, std::uint16_t own_mss, Instant now,
+[[nodiscard]] HalfOpenVerdict deadline_passed(HalfOpen& entry, const LocalEnd& local, Instant now,
                                               Context& context);
 
 /// How long to wait for an answer to the SYN,ACK sent last.

@@ -44,6 +44,7 @@ struct Tcb {
     State state = State::closed;
     std::uint8_t retransmits = 0; ///< Of the first unacknowledged byte, or unanswered probes.
     RetransmitTimer timer = RetransmitTimer::retransmission;
+    std::uint8_t config = 0;        ///< Which of the context's.
     std::uint8_t snd_scale : 4 = 0; ///< Shift of the windows we receive (RFC 7323 §2).
     std::uint8_t rcv_scale : 4 = 0; ///< Shift of the windows we send.
 
@@ -68,7 +69,9 @@ struct Tcb {
     bool fin_received : 1 = false;    ///< The peer's FIN has come; TIME-WAIT may begin without.
 
     std::uint16_t snd_mss = 536; ///< Payload and options that one segment may carry to the peer.
-    std::uint16_t rcv_mss = 536; ///< Largest payload seen from the peer; two of these want an ACK.
+    /// Largest payload seen from the peer, two of which want an ACK; what we offer until both SYNs
+    /// have been seen.
+    std::uint16_t rcv_mss = 536;
 
     struct {
         wire::SeqNum nxt;

@@ -84,8 +84,8 @@ struct TcpOptions {
     std::uint8_t sack_count = 0;
 
     std::uint8_t window_scale = 0; ///< Shift count as it was sent; RFC 7323 §2.3 uses at most 14.
-    std::uint16_t mss = 0;         ///< Bytes.
-    std::uint32_t ts_val = 0;      ///< RFC 7323 §3.2.
+    std::uint16_t mss = 536;  ///< Bytes; without the option, IPv4's default (RFC 9293 §3.7.1).
+    std::uint32_t ts_val = 0; ///< RFC 7323 §3.2.
     std::uint32_t ts_ecr = 0;
     std::uint32_t user_timeout_s = 0; ///< RFC 5482.
     std::array<SackBlock, 4> sack{};
