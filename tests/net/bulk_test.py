@@ -5,6 +5,7 @@ from harness.cases import BIG_BYTES, on_each_link
 
 
 @on_each_link(links.ALL_LINKS)
+# D1.exact
 class Download:
     def _download(self, address):
         root = self.site(big_bytes=BIG_BYTES)

@@ -57,6 +57,7 @@ class Errors(Case):
     def _interfaces(self):
         return self.namespace.run(["ip", "-o", "link"]).stdout
 
+    # F3.check
     def test_the_good_one_is_accepted_by_check(self):
         path = workplace.file("right.toml")
         path.write_text(self.configuration())

@@ -9,6 +9,7 @@ from harness.cases import BIG_BYTES, Case
 
 
 class Drain(Case):
+    # F3.exit_codes, F3.drain
     def test_an_idle_server_ends_at_once_with_exit_code_0(self):
         with self.serving(daemons.http(self.site())) as (_, daemon):
             daemon.drain(timeout_s=10)
@@ -35,6 +36,7 @@ class Drain(Case):
 
 
 class Inside(Case):
+    # B1.states
     def test_conns_prints_as_ss_does(self):
         with self.serving(daemons.echo()) as (link, daemon):
             with link.client.connect(links.SERVER4, daemons.ECHO_PORT) as connection:

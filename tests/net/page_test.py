@@ -6,11 +6,13 @@ from harness.cases import Case, on_each_link
 
 @on_each_link(links.ALL_LINKS)
 class Page:
+    # F1.http
     def test_curl_gets_it_over_both_families(self):
         with self.serving(daemons.http(self.site())) as (link, _):
             for address in links.SERVERS:
                 self.assertEqual(clients.curl(link.client, clients.url(address)), cases.PAGE)
 
+    # A3.echo
     def test_ping_is_answered_by_both_families(self):
         with self.serving(daemons.http(self.site())) as (link, _):
             for address in links.SERVERS:

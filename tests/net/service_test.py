@@ -17,6 +17,7 @@ class Services:
                                        input=text).stdout
                 self.assertEqual(back, text)
 
+    # A4.echo, F1.echo
     def test_udp_echo(self):
         with self.serving(daemons.echo(protocol="udp")) as (link, _):
             for address in links.SERVERS:

@@ -8,6 +8,7 @@ from harness.cases import Case
 _COUNT = 400
 
 
+# F1.listeners
 class TwoWorkers(Case):
     def _land_on_both(self, make_link, address):
         with self.serving(daemons.echo(), make_link=make_link, workers={"count": 2}) as (link, daemon):

@@ -61,6 +61,7 @@ Decoded finished(std::string_view data, std::size_t taken) {
     return {Outcome::finished, Status::ok, std::string{data}, taken};
 }
 
+// F2.bodies
 TEST(Chunked, DecodesChunks) {
     const std::string text = "4\r\nWiki\r\n6\r\npedia \r\nE\r\nin \r\n\r\nchunks.\r\n0\r\n\r\n";
     EXPECT_EQ(decode(text), finished("Wikipedia in \r\n\r\nchunks.", text.size()));

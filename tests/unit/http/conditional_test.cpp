@@ -20,6 +20,7 @@ TEST(Conditional, ProceedsWithoutPreconditions) {
     EXPECT_EQ(judge({}), Precondition::proceed);
 }
 
+// F2.conditional
 TEST(Conditional, IfNoneMatchComparesWeakly) {
     for (const char* const list : {"\"tag\"", "W/\"tag\"", "*", "\"a\", \"tag\"", "\"a\",W/\"tag\"",
                                    " , \"a,b\" ,, \"tag\" , x"}) {

@@ -15,6 +15,7 @@ struct Case {
     std::uint64_t length = 0;
 };
 
+// F2.ranges
 TEST(Range, IsReadAsTheRfcSays) {
     for (const Case& wanted : {
              Case{"bytes=0-0", 10, Kind::part, 0, 1},

@@ -204,6 +204,7 @@ void PrintTo(const Refused& refused, std::ostream* out) {
 
 class RequestParserRefuses : public testing::TestWithParam<Refused> {};
 
+// F2.smuggling
 TEST_P(RequestParserRefuses, WithTheRightStatus) {
     const Parsed parsed{GetParam().text};
     EXPECT_EQ(parsed.result, invalid(GetParam().status)) << as_literal(GetParam().text);

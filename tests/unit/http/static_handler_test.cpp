@@ -73,6 +73,7 @@ class StaticHandlerTest : public testing::Test {
     StaticHandler handler_;
 };
 
+// F2.content
 TEST_F(StaticHandlerTest, SendsADocument) {
     const Response response = get("/");
     EXPECT_EQ(response.status, Status::ok);
@@ -106,6 +107,7 @@ TEST_F(StaticHandlerTest, FollowsTheClientsWishForTheConnection) {
     EXPECT_TRUE(old_kept.head.ends_with("\r\nConnection: keep-alive\r\n\r\n"));
 }
 
+// F2.methods
 TEST_F(StaticHandlerTest, TellsWhatIsAllowed) {
     for (const char* const target : {"*", "/digits.txt", "http://x"}) {
         const Response response = answer("OPTIONS", target);
@@ -153,6 +155,7 @@ TEST_F(StaticHandlerTest, SendsNothingThatTheClientHas) {
     EXPECT_EQ(get("/digits.txt", "If-Match: \"other\"\r\n").status, Status::precondition_failed);
 }
 
+// F2.ranges
 TEST_F(StaticHandlerTest, SendsParts) {
     const Response part = get("/digits.txt", "Range: bytes=2-4\r\n");
     EXPECT_EQ(part.status, Status::partial_content);

@@ -73,6 +73,7 @@ TEST(Target, MakesKeys) {
     }
 }
 
+// F2.paths
 TEST(Target, RefusesToLeaveTheRoot) {
     for (const char* const raw : {"/..", "/../", "/../etc/passwd", "/a/../..", "/%2e%2e/x",
                                   "/.%2e/", "/a/b/../../../c", "/./../x"}) {

@@ -87,6 +87,7 @@ TEST_F(PortUnit, DoesNotSpreadWithOneQueue) {
     EXPECT_TRUE(port.rss_table().empty());
 }
 
+// A5.sent
 TEST_F(PortUnit, UsesAnOffloadThatIsWantedAndOffered) {
     const OffloadOutcome chains = open("net_ring0").report().offloads[Offload::tx_multi_segment];
     EXPECT_TRUE(chains.wanted);
@@ -106,6 +107,7 @@ TEST_F(PortUnit, LeavesAnOffloadThatIsNotWanted) {
     EXPECT_FALSE(port.queue(0).offloads().multi_segment);
 }
 
+// A5.sent
 TEST_F(PortUnit, DoesInSoftwareWhatIsNotOffered) {
     Port& port = open("net_ring0");
     const OffloadOutcome checksum = port.report().offloads[Offload::tx_tcp_checksum];
@@ -140,6 +142,7 @@ TEST_F(PortUnit, AnswersToTheAddressThatIsWanted) {
     EXPECT_EQ(open(PortConfig{.device = "net_null0", .mac = wanted}).report().mac, wanted);
 }
 
+// A1.own_mac
 TEST_F(PortUnit, MakesAnAddressWhereThePortHasNone) {
     const MacBytes mac = open("net_ring0").report().mac;
     EXPECT_EQ(mac[0] & 0x03U, 0x02U) << "local, and one station's";

@@ -73,6 +73,7 @@ TEST_F(QueueUnit, BringsAPacketBackUnchanged) {
     queue().release(back);
 }
 
+// D9.receive_chain, D9.send_chain
 TEST_F(QueueUnit, BringsAChainBackUnchanged) {
     const Packet back = send_and_receive(queue(), chain({"one", "two", "three"}));
     EXPECT_EQ(text_of(back), "onetwothree");
@@ -183,6 +184,7 @@ TEST_F(QueueUnit, DoesNotAttachBytesThatAreNotTheOwners) {
     }
 }
 
+// D9.send_chain
 TEST_F(QueueUnit, AttachesTheStoresMemory) {
     const StoreMemory document{"a document of the store"};
     const Packet reply = packet("200 ");

@@ -35,6 +35,7 @@ TEST(Configs, AreAllThere) {
 
 class ConfigsEach : public testing::TestWithParam<std::string> {};
 
+// F3.check
 TEST_P(ConfigsEach, PassesTheCheck) {
     const LoadedConfig loaded =
         load_config(std::string{MILLRACE_SOURCE_ROOT "/configs/"} + GetParam());

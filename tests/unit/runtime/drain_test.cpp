@@ -47,6 +47,7 @@ TEST_F(DrainTest, EndsAtOnceWithoutConnections) {
     EXPECT_THAT(ends, ElementsAre(DrainEnd::finished));
 }
 
+// F3.drain
 TEST_F(DrainTest, WaitsForTheLastConnection) {
     server.looks_until_idle = 5;
     Drain drain = make(1h);

@@ -5,6 +5,7 @@
 namespace millrace::service::testing {
 namespace {
 
+// F1.discard
 TEST(Discard, TakesAllAndSaysNothing) {
     ServiceHarness harness{Discard{}};
     Client client{harness};

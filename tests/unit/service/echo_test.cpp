@@ -5,6 +5,7 @@
 namespace millrace::service::testing {
 namespace {
 
+// F1.echo
 TEST(Echo, SendsBackAndEndsWithTheClient) {
     ServiceHarness harness{Echo{}};
     Client client{harness};

@@ -31,6 +31,7 @@ std::string chunk(std::string_view content) {
     return std::string{size.data(), end} + "\r\n" + std::string{content} + "\r\n";
 }
 
+// F2.bodies
 TEST(HttpEcho, F2_ContentLength) {
     HttpHarness http;
     Client client{http.harness};
@@ -45,6 +46,7 @@ TEST(HttpEcho, F2_ContentLength) {
     http.harness.expect_nothing_is_left();
 }
 
+// F2.bodies
 TEST(HttpEcho, F2_Chunked) {
     HttpHarness http;
     Client client{http.harness};
@@ -66,6 +68,7 @@ TEST(HttpEcho, F2_Chunked) {
     http.harness.expect_nothing_is_left();
 }
 
+// F2.continue
 TEST(HttpEcho, F2_ContinueIsSaidWhereContentIsWanted) {
     HttpHarness http;
     Client client{http.harness};

@@ -41,6 +41,7 @@ const Refused refused[] = {
 
 class HttpRefusal : public ::testing::TestWithParam<Refused> {};
 
+// F2.lingering
 TEST_P(HttpRefusal, F2_IsSaidAndEndsWhatCannotGoOn) {
     const Refused& expected = GetParam();
     HttpHarness http;

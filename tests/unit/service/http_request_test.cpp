@@ -6,6 +6,7 @@
 namespace millrace::service::testing {
 namespace {
 
+// F1.http, F2.persistence
 TEST(HttpRequest, F2_KeepAlive) {
     HttpHarness http;
     Client client{http.harness};
@@ -48,6 +49,7 @@ TEST(HttpRequest, F2_HeadHasNoBody) {
 }
 
 /// Requests without end, in one burst of segments that end anywhere.
+// F2.persistence
 TEST(HttpRequest, F2_PipelinedInOneBurst) {
     HttpHarness http;
     Client client{http.harness};

@@ -30,6 +30,7 @@ TEST(HttpTimeout, F2_IdleConnectionIsClosed) {
 }
 
 /// A head's time is that of the whole head, so that a byte now and then does not stretch it.
+// F2.limits, E3.slow_requests
 TEST(HttpTimeout, E3_SlowHead) {
     HttpHarness http{short_times()};
     Client client{http.harness};
@@ -113,6 +114,7 @@ TEST(HttpTimeout, F2_ASlowReaderIsNotIdle) {
 
 /// A client that asks and never reads holds memory for as long as the idle time, and no longer,
 /// whether or not the connection was to go on after the answer.
+// E3.zero_window
 TEST(HttpTimeout, E3_ReaderThatNeverReads) {
     for (const int how : {0, 1, 2}) {
         HttpHarness http{short_times()};

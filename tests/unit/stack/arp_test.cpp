@@ -46,6 +46,7 @@ const wire::MacAddr& mac_of(const TestHost& host, const wire::Ipv4Addr& address)
     return host.neighbours4.mac(host.neighbours4.find(address));
 }
 
+// A1.arp
 TEST(Arp, request_is_answered_as_linux_does) {
     TestHost host;
     const Answer answer = host.receive(known::arp_request);
@@ -55,6 +56,7 @@ TEST(Arp, request_is_answered_as_linux_does) {
     EXPECT_EQ(host.count(ControlCounter::arp_replies_sent), 1U);
 }
 
+// A1.vlan
 TEST(Arp, reply_keeps_the_vlan_tag) {
     TestHost host;
     EXPECT_EQ(host.receive(tagged(known::arp_request)).frame, tagged(known::arp_reply));
@@ -104,6 +106,7 @@ TEST(Arp, request_for_somebody_else_casts_doubt_on_a_known_address) {
     EXPECT_EQ(host.neighbours4.mac(index), peer::mac) << "only an answer replaces it";
 }
 
+// A1.arp
 TEST(Arp, neighbour_is_asked_for_and_believed) {
     TestHost host;
     const std::uint32_t index = host.neighbours4.acquire(peer::ip4, host.now);
@@ -137,6 +140,7 @@ TEST(Arp, stale_neighbour_is_asked_where_it_was) {
     EXPECT_EQ(read_arp(sent[0].frame).target_ip, peer::ip4);
 }
 
+// A1.arp
 TEST(Arp, broadcast_reply_is_no_answer) {
     TestHost host;
     const std::uint32_t index = host.neighbours4.acquire(peer::ip4, host.now);
@@ -172,6 +176,7 @@ TEST(Arp, reply_of_a_stranger_makes_no_entry) {
     EXPECT_EQ(host.neighbours4.size(), 0U);
 }
 
+// A1.gratuitous
 TEST(Arp, gratuitous_request_or_reply_moves_a_known_neighbour) {
     for (const auto operation : {ArpOperation::request, ArpOperation::reply}) {
         TestHost host;
@@ -205,6 +210,7 @@ TEST(Arp, probe_for_our_address_is_answered) {
     EXPECT_EQ(host.neighbours4.size(), 0U) << "nobody has no address to remember";
 }
 
+// A1.conflict
 TEST(Arp, claim_of_our_address_is_met_with_an_announcement_at_most_every_ten_seconds) {
     TestHost host;
     const Bytes claim = arp_frame(gratuitous(ours::ip4, other_mac));
@@ -265,6 +271,7 @@ Interface only_ipv4() {
     return interface;
 }
 
+// A1.gratuitous
 TEST(Arp, own_address_is_announced_twice) {
     TestHost host{claiming(0), only_ipv4()};
     EXPECT_TRUE(host.control.may_use(ours::ip4));
@@ -282,6 +289,7 @@ TEST(Arp, own_address_is_announced_twice) {
 }
 
 /// RFC 5227 §2.1.1 and §2.3, the times of §1.1.
+// A1.conflict
 TEST(Arp, own_address_is_probed_before_it_is_used) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         SCOPED_TRACE(seed);

@@ -101,6 +101,7 @@ void expect_equal_but_for_ip_header(const Bytes& ours, const Bytes& theirs,
 
 // Echo
 
+// A3.echo
 TEST(Icmp, echo_is_answered_as_linux_does) {
     TestHost host;
     const Answer answer = host.receive(known::echo_request);
@@ -115,6 +116,7 @@ TEST(Icmp, echo_is_answered_as_linux_does) {
     EXPECT_EQ(host.count(ControlCounter::echo_replies_sent), 1U);
 }
 
+// A3.echo
 TEST(Icmp, echo_over_ipv6_is_answered_as_linux_does) {
     TestHost host;
     const Answer answer = host.receive(known::echo6_request);
@@ -166,6 +168,7 @@ TEST(Icmp, echo_checksum_is_right_whatever_it_was) {
     }
 }
 
+// A2.dscp
 TEST(Icmp, echo_keeps_tag_and_service_class_but_not_options_or_padding) {
     TestHost host;
     auto header = ipv4_from_peer(wire::ip_protocol::icmp, ours::ip4);
@@ -467,6 +470,7 @@ TEST(Icmp, errors_are_not_sent_about_what_may_not_cause_any) {
 }
 
 /// An ICMPv6 error behind an extension header with something to complain about.
+// A3.errors_out
 TEST(Icmp, errors_are_not_sent_about_errors) {
     TestHost host;
     wire::Ipv6Packet packet;
@@ -507,6 +511,7 @@ TEST(Icmp, errors_are_not_sent_to_those_who_cannot_be_one_host) {
     EXPECT_FALSE(reported(ours::ip4));
 }
 
+// A3.errors_out
 TEST(Icmp, errors_keep_to_their_rate) {
     ControlOptions options = quiet();
     options.errors_per_s = 10;

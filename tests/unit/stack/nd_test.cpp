@@ -41,6 +41,7 @@ const wire::MacAddr& mac_of(const TestHost& host, const wire::Ipv6Addr& address)
 
 // Solicitations that arrive
 
+// A1.nd
 TEST(Nd, solicitation_is_answered_as_linux_does) {
     TestHost host;
     const Answer answer = host.receive(known::solicitation);
@@ -116,6 +117,7 @@ TEST(Nd, probe_for_our_address_is_answered_to_all) {
 
 // Asking
 
+// A1.nd
 TEST(Nd, neighbour_is_asked_for_and_believed) {
     TestHost host;
     const std::uint32_t index = host.neighbours6.acquire(peer::ip6, host.now);
@@ -279,6 +281,7 @@ std::vector<Sent> of_type(const std::vector<Sent>& all, std::uint8_t type) {
     return some;
 }
 
+// A1.dad
 TEST(Nd, own_addresses_are_probed_then_announced) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         SCOPED_TRACE(seed);
@@ -321,6 +324,7 @@ TEST(Nd, own_addresses_are_probed_then_announced) {
     }
 }
 
+// A1.dad
 TEST(Nd, tentative_address_answers_nothing) {
     TestHost host{speaking(), only_ipv6()};
     EXPECT_EQ(host.receive(known::solicitation).result.drop, Drop::nd_not_for_us);
@@ -419,6 +423,7 @@ Bytes router_frame(const RouterAdvertisement& message,
     return nd_frame(message, source, wire::Ipv6Addr::all_nodes);
 }
 
+// A1.ra
 TEST(Nd, router_serves_for_its_lifetime) {
     TestHost host;
     EXPECT_EQ(host.control.next_hop(far_away, host.now), std::nullopt);

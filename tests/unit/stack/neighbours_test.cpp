@@ -144,6 +144,7 @@ TYPED_TEST(NeighboursTest, new_neighbour_is_asked_for_by_multicast) {
     EXPECT_THAT(this->questions(), IsEmpty());
 }
 
+// A1.held
 TYPED_TEST(NeighboursTest, answer_lets_held_packets_go_in_order) {
     const auto target = host<TypeParam>(2);
     const std::uint32_t index = this->cache.acquire(target, this->now);
@@ -184,6 +185,7 @@ TYPED_TEST(NeighboursTest, answer_in_time_is_not_asked_for_again) {
     EXPECT_EQ(this->cache.state(index), State::stale);
 }
 
+// A1.neighbours
 TYPED_TEST(NeighboursTest, silence_fails_after_three_questions_a_second_apart) {
     const Instant start = this->now;
     const std::uint32_t index = this->cache.acquire(host<TypeParam>(2), this->now);
@@ -225,6 +227,7 @@ TYPED_TEST(NeighboursTest, late_answer_revives_failed_neighbour) {
     EXPECT_EQ(this->cache.state(index), State::reachable);
 }
 
+// A1.neighbours
 TYPED_TEST(NeighboursTest, reachable_becomes_stale_after_its_random_time) {
     std::set<Duration> times;
     for (std::uint8_t number = 2; number < 12; ++number) {
@@ -451,6 +454,7 @@ TYPED_TEST(SmallNeighboursTest, users_share_an_entry) {
     EXPECT_EQ(this->cache.size(), 1U);
 }
 
+// E6.pools
 TYPED_TEST(SmallNeighboursTest, none_when_every_entry_is_in_use) {
     for (std::uint8_t number = 1; number <= 4; ++number) {
         EXPECT_NE(this->cache.acquire(host<TypeParam>(number), this->now), this->cache.none);
@@ -547,6 +551,7 @@ TYPED_TEST(SmallNeighboursTest, unused_entry_goes_when_it_fails) {
     EXPECT_EQ(this->wheel.size(), 0U);
 }
 
+// A1.held
 TYPED_TEST(SmallNeighboursTest, held_packets_are_bounded_for_each_and_for_all) {
     const std::uint32_t one = this->cache.acquire(host<TypeParam>(1), this->now);
     const std::uint32_t two = this->cache.acquire(host<TypeParam>(2), this->now);

@@ -69,6 +69,7 @@ TEST(Routes, neighbour_is_its_own_next_hop) {
     }
 }
 
+// A1.routes
 TEST(Routes, others_go_by_the_gateway_or_nowhere) {
     Interface interface = usual();
     const Ipv4Addr far{203, 0, 113, 1};
@@ -120,6 +121,7 @@ TEST(Routes, source_is_the_address_in_the_destinations_subnet) {
     EXPECT_EQ(source_for(interface, ip6("2001:db8:0:1::5")), ip6("2001:db8:0:1::1"));
 }
 
+// A1.routes
 TEST(Routes, longest_subnet_gives_the_source) {
     Interface interface = usual();
     interface.ipv4 = {{{198, 18, 0, 1}, 16}, {{198, 18, 5, 1}, 24}};
@@ -189,6 +191,7 @@ TEST(Admission, packets_for_others_do_not) {
     EXPECT_EQ(admitted("2001:db8::2", "2001:db8::3", tcp), Drop::ip_not_our_address);
 }
 
+// A2.martians
 TEST(Admission, martian_sources) {
     const Ipv4Addr us{198, 18, 0, 1};
     for (const Ipv4Addr source :
@@ -203,6 +206,8 @@ TEST(Admission, martian_sources) {
     EXPECT_EQ(admitted("::", "ff02::1:ff00:1", icmpv6), Drop::none) << "a probe for duplicates";
 }
 
+// A2.martians
+// E5.land
 TEST(Admission, own_sources) {
     EXPECT_EQ(admitted({198, 18, 0, 1}, {198, 18, 0, 1}, tcp), Drop::ip_own_source);
     EXPECT_EQ(admitted({198, 18, 1, 1}, {198, 18, 0, 1}, udp), Drop::ip_own_source);
@@ -215,6 +220,7 @@ TEST(Admission, martian_destinations) {
     EXPECT_EQ(admitted("2001:db8::2", "ff01::1", udp), Drop::ip_martian_destination);
 }
 
+// A2.group_destination
 TEST(Admission, broadcast_and_groups_are_not_for_tcp) {
     for (const Ipv4Addr to : {Ipv4Addr::broadcast, Ipv4Addr{198, 18, 0, 255},
                               Ipv4Addr{198, 18, 1, 3}, Ipv4Addr{224, 0, 0, 1}}) {
@@ -233,6 +239,7 @@ TEST(Admission, groups_of_others_are_not_ours) {
     EXPECT_EQ(admitted("2001:db8::2", "ff02::fb", udp), Drop::ip_not_our_address);
 }
 
+// A1.ethernet
 TEST(Admission, frames_for_us) {
     const Interface interface = usual();
     const auto check = [&](const MacAddr& to) { return check_frame_destination(interface, to); };

@@ -52,6 +52,7 @@ TEST(Worker, AnswersAPortWithoutListenerByReset) {
     EXPECT_EQ(harness.drops(wire::Drop::tcp_no_listener), 1U);
 }
 
+// A5.received
 TEST(Worker, CountsAWrongChecksum) {
     WorkerHarness harness;
     wire::TcpSegment syn;
@@ -79,6 +80,7 @@ TEST(Worker, E5_NothingAnswersAPacketForUsInAFrameForAll) {
     EXPECT_EQ(harness.drops(wire::Drop::frame_not_for_us), 1U);
 }
 
+// A2.ttl, A4.echo, F1.echo
 TEST(Worker, A2_A4_UdpEchoGoesBackWithHopsOfItsOwn) {
     WorkerHarness harness;
     harness.worker.serve_udp({.port = echo_port});
@@ -110,6 +112,7 @@ TEST(Worker, A2_A4_UdpEchoGoesBackWithHopsOfItsOwn) {
     EXPECT_TRUE(wire::ipv4_header_is_intact(answer.header));
 }
 
+// E6.pools
 TEST(Worker, E6_ConnectionPoolDry) {
     WorkerSettings settings;
     settings.connections_max = 2;
@@ -277,6 +280,7 @@ TEST(Worker, C4_TimeWaitPoolDryEndsTheOldest) {
     expect_nothing_is_left(harness);
 }
 
+// E6.pools
 TEST(Worker, E6_PacketPoolDry) {
     // Spares for sending are taken 32 at a time, so 40 packets soon are none.
     WorkerHarness harness{{}, 40};

@@ -25,6 +25,7 @@ TEST_F(AckTest, D1_data_is_kept_until_it_is_acknowledged) {
     EXPECT_EQ(tcb.next_deadline(), never);
 }
 
+// E4.optimistic
 TEST_F(AckTest, E4_an_ack_of_what_was_never_sent) {
     established();
     user_sends(100);
@@ -37,6 +38,7 @@ TEST_F(AckTest, E4_an_ack_of_what_was_never_sent) {
     }
 }
 
+// E4.optimistic
 TEST_F(AckTest, E4_text_with_an_ack_of_what_was_never_sent_is_not_taken) {
     established();
     arrive({.ack = 2, .length = 100});

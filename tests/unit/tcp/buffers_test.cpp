@@ -174,6 +174,7 @@ TEST_F(BuffersTest, D1_owners_are_told_once) {
     EXPECT_EQ(packets.references(), 1U);
 }
 
+// D2.memory
 TEST_F(BuffersTest, E6_packets_held_are_limited_and_come_back) {
     Buffers few{Buffers::Limits{.nodes = 16, .chunks = 2, .packets = 2}};
     Rope held;

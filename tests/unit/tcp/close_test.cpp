@@ -198,6 +198,7 @@ TEST_F(CloseTest, B4_last_ack_lasts_until_all_is_read) {
     EXPECT_EQ(delivered, 100U);
 }
 
+// B10.orphans
 TEST_F(CloseTest, B4_last_ack_gives_up) {
     last_ack();
     advance(60min);

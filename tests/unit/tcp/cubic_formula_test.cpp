@@ -1,4 +1,4 @@
-// D5: CUBIC's integers against the formulas of RFC 9438 in long double.
+// D5.cubic: CUBIC's integers against the formulas of RFC 9438 in long double.
 
 #include "cubic_sender.hpp"
 

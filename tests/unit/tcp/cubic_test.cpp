@@ -1,4 +1,5 @@
-// D5: CUBIC (RFC 9438): its regions, what ends a stage, which time counts, and what is undone.
+// D5.cubic: CUBIC (RFC 9438): its regions, what ends a stage, which time counts, and what is
+// undone.
 
 #include "cubic_sender.hpp"
 
@@ -342,6 +343,7 @@ TEST(CubicTest, D5_a_flight_that_begins_above_w_max_begins_a_plateau) {
     EXPECT_LT(sender.state.cwnd, 1'502'000U);
 }
 
+// D5.undo
 TEST(CubicTest, D5_a_loss_that_was_none_is_undone) {
     CubicSender sender = reduced_from(1000);
     sender.round_trips(120);
@@ -361,6 +363,7 @@ TEST(CubicTest, D5_a_loss_that_was_none_is_undone) {
     }
 }
 
+// D5.undo
 TEST(CubicTest, D5_a_timeout_that_was_none_is_undone) {
     CubicSender sender;
     sender.state.cwnd = 50'000;

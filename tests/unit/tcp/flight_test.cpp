@@ -80,6 +80,7 @@ TEST_F(FlightTest, E6_a_connection_that_finds_no_flight_sends_later) {
     }
 }
 
+// B7.exhausted
 TEST_F(FlightTest, B7_an_active_open_that_finds_no_flight_fails) {
     std::vector<std::uint32_t> all;
     for (std::uint32_t index = flights.begin({}); index != Flights::none;

@@ -160,6 +160,7 @@ class HostileTest : public EngineTest, public testing::WithParamInterface<std::u
     }
 };
 
+// E3.sack, E4.optimistic
 TEST_P(HostileTest, E3_E4_E5_nothing_breaks) {
     const std::uint64_t first = GetParam() * seeds_each;
     for (std::uint64_t seed = first; seed < first + seeds_each; ++seed) {

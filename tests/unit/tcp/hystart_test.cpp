@@ -1,4 +1,4 @@
-// D5: HyStart++ (RFC 9406) before NewReno and before CUBIC.
+// D5.hystart: HyStart++ (RFC 9406) before NewReno and before CUBIC.
 
 #include "tcp/hystart.hpp"
 
@@ -267,6 +267,7 @@ TYPED_TEST(HyStartTest, D5_a_loss_ends_it) {
     EXPECT_LE(this->growth(), 100U);
 }
 
+// D5.undo
 TYPED_TEST(HyStartTest, D5_a_loss_that_was_none_leads_back_into_it) {
     const CongestionUndo saved = save(this->state, this->epoch);
     HyStart<TypeParam>::on_loss(this->state, this->epoch, 20'000, 1000);
@@ -325,6 +326,7 @@ TEST(HyStartCubicTest, D5_what_follows_is_a_stage_with_k_0) {
     EXPECT_TRUE(epoch.reno_rate);
 }
 
+// D5.newreno
 TEST(NewRenoTest, D5_a_segment_for_each_window_acknowledged) {
     CongestionState state{.cwnd = 10'000, .ssthresh = 10'000};
     CongestionEpoch epoch;
@@ -363,6 +365,7 @@ TEST(NewRenoTest, D5_cwnd_has_a_limit) {
     EXPECT_EQ(state.cwnd, cwnd_max);
 }
 
+// D5.newreno
 TEST(NewRenoTest, D5_half_of_the_flight) {
     CongestionState state{.cwnd = 30'000};
     CongestionEpoch epoch{.avoided = 5};

@@ -196,6 +196,7 @@ TEST_P(ReassemblyTest, D1_the_first_to_arrive_is_believed) {
     buffers.drop_node(third);
 }
 
+// D2.memory, E3.tiny_segments
 TEST_P(ReassemblyTest, E3_the_budget_counts_true_memory) {
     EXPECT_EQ(insert(100, 1, 5000), 1U);
     EXPECT_EQ(insert(200, 1, 5000), 1U);
@@ -312,6 +313,7 @@ TEST_F(OutOfOrderTest, E3_one_pool_entry_a_connection_while_there_is_a_gap) {
     EXPECT_EQ(buffers.nodes().in_use(), 0U);
 }
 
+// D2.memory, E3.tiny_segments
 TEST_F(OutOfOrderTest, E3_small_pieces_are_copied_when_they_join) {
     user_takes = 0;
     established();

@@ -138,6 +138,7 @@ TEST_F(RetransmissionTest, D3_an_old_ack_does_not) {
     EXPECT_EQ(fire(), 100ms);
 }
 
+// D5.slow_start
 TEST_F(RetransmissionTest, D5_a_time_out_starts_again_from_one_segment) {
     established();
     EXPECT_EQ(user_sends(10'000).size(), 10U); // Nothing new waits that F-RTO could send.
@@ -247,6 +248,7 @@ TEST_F(RetransmissionTest, D3_a_measurement_goes_on_through_the_clocks_wrap) {
     EXPECT_EQ(tcb.rtt.srtt_us, 20'000U);
 }
 
+// D3.rttm
 TEST_F(RetransmissionTest, D3_timestamps_measure_what_was_repeated) {
     ends.timestamps = true;
     established();

@@ -1,4 +1,4 @@
-// D1 and more: two engines, a network that loses, repeats and reorders, users of many habits;
+// D1.exact: two engines, a network that loses, repeats and reorders, users of many habits;
 // whatever happens, both streams arrive whole, both ends come to an end, and nothing is left in the
 // pools.
 

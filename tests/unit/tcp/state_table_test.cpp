@@ -1,5 +1,5 @@
-// B1: every state against every kind of segment, as RFC 9293 §3.10.7 has it, with RFC 5961 for
-// resets, SYNs and acknowledgements and RFC 1337 for TIME-WAIT.
+// B1.table: every state against every kind of segment, as RFC 9293 §3.10.7 has it, with RFC 5961
+// for resets, SYNs and acknowledgements and RFC 1337 for TIME-WAIT.
 
 #include "engine_fixture.hpp"
 

@@ -78,6 +78,7 @@ TEST_F(SendWindowTest, D2_probing_ends_when_nobody_answers) {
     EXPECT_EQ(counters[Counter::zero_window_probes], 15U);
 }
 
+// E3.zero_window
 TEST_F(SendWindowTest, E3_a_closed_window_does_not_keep_what_its_user_has_left) {
     ends.window = 0;
     established();
@@ -180,6 +181,7 @@ TEST_F(SendWindowTest, D2_a_window_that_shrinks) {
                 {.seq = 9001, .length = 1000});
 }
 
+// D2.scaling
 TEST_F(SendWindowTest, D2_the_largest_windows) {
     ends.scale = 14;
     ends.window = 65535;
@@ -310,6 +312,7 @@ TEST_F(ReceiveWindowTest, D2_the_window_never_shrinks) {
     EXPECT_EQ(sent.at(0).window, 19'000);
 }
 
+// D2.scaling
 TEST_F(ReceiveWindowTest, D2_scaled_windows_do_not_shrink_by_rounding) {
     config.receive_buffer_bytes = 1 << 20;
     ends.scale = 5;

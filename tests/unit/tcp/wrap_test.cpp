@@ -1,4 +1,4 @@
-// D1: the scenarios that matter, where the sequence numbers wrap and where their sign changes.
+// D1.wrap: the scenarios that matter, where the sequence numbers wrap and where their sign changes.
 
 #include "engine_fixture.hpp"
 

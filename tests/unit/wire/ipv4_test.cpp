@@ -85,6 +85,7 @@ TEST(ParseIpv4, FramePaddingIsLeftOut) {
     EXPECT_EQ(parsed(bytes).payload.size(), 5U);
 }
 
+// A2.ipv4
 TEST(ParseIpv4, EveryBitOfTheHeaderIsCovered) {
     const auto bytes = ip_of(captured::tcp_data).first(20);
     for (std::size_t bit = 0; bit < 160; ++bit) {
@@ -94,6 +95,7 @@ TEST(ParseIpv4, EveryBitOfTheHeaderIsCovered) {
     }
 }
 
+// A2.ipv4
 TEST(ParseIpv4, VersionAndLengths) {
     auto bytes = packet_with("", 8);
     auto& header = header_at<Ipv4Header>(bytes.data());
@@ -119,6 +121,7 @@ TEST(ParseIpv4, WellFormedOptions) {
     EXPECT_EQ(parsed(bytes).payload.size(), 8U);
 }
 
+// A2.ipv4
 TEST(ParseIpv4, MalformedOptions) {
     for (const char* options :
          {"94 00 00 00", "94 01 00 00", "94 05 00 00", "01 01 01 94", "44 04 00 00 44 28 05 00"}) {

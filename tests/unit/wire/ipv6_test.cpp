@@ -104,6 +104,7 @@ TEST(ParseIpv6, Version) {
     EXPECT_EQ(refused(bytes), (Refused{Drop::ipv6_bad_version}));
 }
 
+// A2.ipv6
 TEST(ParseIpv6, EachExtensionHeaderIsWalked) {
     // Hop-by-hop with router alert, destination options with PadN, a spent routing header,
     // destination options again over two units, then UDP.
@@ -187,6 +188,7 @@ TEST(ParseIpv6, RoutingHeadersWithSegmentsLeftAreRefused) {
         (Refused{Drop::ipv6_routing_header, true, 0, 42}));
 }
 
+// A2.ipv6
 TEST(ParseIpv6, UnknownOptionsByTheirTwoHighBits) {
     const auto with_option = [](std::string_view option) {
         return refused(packet_with(ip_protocol::destination_options,

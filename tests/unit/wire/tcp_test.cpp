@@ -178,6 +178,7 @@ TEST(ParseTcp, UnknownOptionsAreSkipped) {
     EXPECT_EQ(segment.options.mss, 1460);
 }
 
+// E5.headers
 TEST(ParseTcp, BadOptionLengthsAreRefused) {
     for (const char* options : {
              "fd 00",
@@ -226,6 +227,7 @@ TEST(ParseTcp, FastOpenCookies) {
     }
 }
 
+// E5.headers
 TEST(ParseTcp, DataOffsetStaysInsideTheSegment) {
     auto bytes = segment_with("01 01 01 01", "aa");
     for (const unsigned words : {0U, 1U, 4U, 7U, 15U}) {
@@ -236,6 +238,7 @@ TEST(ParseTcp, DataOffsetStaysInsideTheSegment) {
     EXPECT_EQ(drop_of(bytes), Drop::none) << "the reserved bits are ignored";
 }
 
+// E5.flags
 TEST(ParseTcp, ContradictingFlagsAreRefused) {
     using namespace tcp_flag;
     for (unsigned flags = 0; flags < 256; ++flags) {

@@ -28,6 +28,7 @@ TEST(Udp, DatagramOfLinux) {
     EXPECT_EQ(datagram.covered.size(), 11U);
 }
 
+// A4.checksum
 TEST(Udp, NoChecksum) {
     UdpDatagram datagram;
     ASSERT_EQ(parse_udp(hex("00 07 00 09 00 08 00 00"), datagram), Drop::none);
