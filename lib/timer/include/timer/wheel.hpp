@@ -13,16 +13,16 @@
 /// A hierarchical timing wheel
 /// ===========================
 ///
-/// Time is cut into ticks of 65,536 ns. A deadline is rounded up to its tick, and a tick is reached
+/// Time is cut into ticks of 32,768 ns. A deadline is rounded up to its tick, and a tick is reached
 /// when the clock, rounded down, says so: nothing fires early, and nothing fires more than one tick
 /// late as long as somebody calls advance() every tick.
 ///
-///   level 0   512 slots of 1 tick          the next 33 ms, a slot holds one tick's nodes
-///   level 1   512 slots of 256 ticks       16.8 ms a slot, the next 8.6 s
-///   level 2   512 slots of 256^2 ticks     4.3 s a slot, the next 36 minutes
-///   level 3   512 slots of 256^3 ticks     18 minutes a slot, the next 6 days
-///   level 4   512 slots of 256^4 ticks     3 days a slot, the next 4 years
-///   level 5   512 slots of 256^5 ticks     2 years a slot, beyond the end of `Instant`
+///   level 0   512 slots of 1 tick          the next 16.8 ms, a slot holds one tick's nodes
+///   level 1   512 slots of 256 ticks       8.4 ms a slot, the next 4.3 s
+///   level 2   512 slots of 256^2 ticks     2.1 s a slot, the next 18 minutes
+///   level 3   512 slots of 256^3 ticks     9 minutes a slot, the next 3 days
+///   level 4   512 slots of 256^4 ticks     39 hours a slot, the next 2 years
+///   level 5   512 slots of 256^5 ticks     417 days a slot, beyond the end of `Instant`
 ///
 /// So every deadline has its slot from the start; there is no overflow list.
 ///
@@ -88,7 +88,7 @@ static_assert(std::is_standard_layout_v<Node>, "its owner finds itself by offset
 /// All timers of one worker. Only that worker calls it. It does not move: nodes point into it.
 class Wheel {
   public:
-    static constexpr unsigned tick_bits = 16;
+    static constexpr unsigned tick_bits = 15;
     static constexpr Duration tick_length{1 << tick_bits};
     static constexpr std::uint32_t unlimited = UINT32_MAX;
 
