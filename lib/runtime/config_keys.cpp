@@ -32,6 +32,10 @@ constexpr std::array policy_names{
     Choice<tcp::ReusePolicy>{tcp::ReusePolicy::timestamps, "timestamps"},
     Choice<tcp::ReusePolicy>{tcp::ReusePolicy::off, "off"},
 };
+constexpr std::array congestion_names{
+    Choice<tcp::CongestionAlgorithm>{tcp::CongestionAlgorithm::cubic, "cubic"},
+    Choice<tcp::CongestionAlgorithm>{tcp::CongestionAlgorithm::new_reno, "newreno"},
+};
 constexpr std::array service_names{
     Choice<ServiceKind>{ServiceKind::http, "http"},
     Choice<ServiceKind>{ServiceKind::echo, "echo"},
@@ -133,6 +137,9 @@ Section<TcpConfig> tcp_section() {
                               "close.");
     section.integer("initial_window_segments", &TcpConfig::initial_window_segments, {1, 64},
                     "segments", "What may be sent before anything is acknowledged (RFC 6928).");
+    section.choice("congestion", &TcpConfig::congestion, congestion_names,
+                   "What moves the congestion window: `cubic` (RFC 9438) or `newreno` (RFC 5681), "
+                   "both with HyStart++ (RFC 9406).");
     section.integer("receive_buffer_bytes", &TcpConfig::receive_buffer_bytes,
                     {4'096, 1'073'741'824}, "bytes", "The largest window a connection offers.");
     section.integer("send_buffer_bytes", &TcpConfig::send_buffer_bytes, {4'096, 1'073'741'824},

@@ -77,12 +77,14 @@ void count_arrivals(Tcb& tcb, Flight& flight, Delivery& news) {
 
 /// A tail loss probe was the last thing out when all was acknowledged: was it the repair of a loss?
 /// A D-SACK says no; data acknowledged later, without one before, says yes (RFC 8985 §7.4.2).
-void judge_probe(Tcb& tcb, const TcpSegment& segment) {
+void judge_probe(Tcb& tcb, const TcpSegment& segment, Context& context) {
     if (has_dsack(segment)) {
         tcb.probe_unjudged = false;
     } else if (segment.ack > tcb.snd.una) {
         tcb.probe_unjudged = false;
-        reduce_after_probe(tcb);
+        CongestionEpoch none;
+        const bool in_flight = tcb.flight_slot != Flight::none;
+        reduce_after_probe(tcb, in_flight ? context.flights[tcb.flight_slot].epoch : none, context);
     }
 }
 
@@ -207,7 +209,7 @@ Drop process_ack(Tcb& tcb, const TcpSegment& segment, Instant now, Context& cont
         take_window(tcb, segment);
     }
     if (current && tcb.probe_unjudged) [[unlikely]] {
-        judge_probe(tcb, segment);
+        judge_probe(tcb, segment, context);
     }
     if (current && tcb.flight_slot != Flight::none) {
         take_acknowledgement(tcb, segment, duplicate, now, context, events);

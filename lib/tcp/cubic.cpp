@@ -131,10 +131,6 @@ void Cubic::on_timeout(CongestionState& state, CongestionEpoch& epoch, std::uint
     end_stage(epoch);
 }
 
-void Cubic::on_restart(CongestionState& /*state*/, CongestionEpoch& epoch, std::uint32_t now_us) {
-    epoch.counted_us = now_us;
-}
-
 std::uint32_t Cubic::window(std::uint32_t w_max, std::uint32_t mss, std::int64_t phase_ms) {
     const std::int64_t phase = std::clamp(phase_ms, -phase_max_ms, phase_max_ms);
     const auto distance_ms = static_cast<std::uint64_t>(phase < 0 ? -phase : phase);

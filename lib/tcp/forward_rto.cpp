@@ -2,11 +2,11 @@
 
 namespace millrace::tcp {
 
-void forward_rto(Tcb& tcb, Flight& flight, const Delivery& news, Context& context) {
+void forward_rto(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Context& context) {
     flight.frto_new_data = false;
     // Without SACK, what is acknowledged together with a repair may have arrived long before it.
     if (news.original && (tcb.sack || !news.repeated)) {
-        undo(tcb, flight, context); // Step 3b.
+        undo(tcb, flight, now, context); // Step 3b.
         return;
     }
     if (tcb.snd.nxt > flight.recover) {

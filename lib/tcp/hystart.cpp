@@ -86,10 +86,4 @@ void hystart_on_ack(CongestionState& state, CongestionEpoch& epoch, const AckSam
     }
 }
 
-void hystart_on_restart(CongestionEpoch& epoch) {
-    epoch.round_min_us = 0;
-    epoch.css_baseline_us = 0;
-    epoch.in_round = false;
-}
-
 } // namespace millrace::tcp

@@ -20,6 +20,13 @@ inline constexpr std::uint16_t mss_floor = 40 + 48;
     return static_cast<std::uint32_t>(std::max<std::int64_t>(us.count(), 1));
 }
 
+/// The clock of congestion control: in µs, and wraps.
+[[nodiscard]] inline std::uint32_t microsecond_clock(Instant now) {
+    using std::chrono::duration_cast;
+    return static_cast<std::uint32_t>(
+        duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count());
+}
+
 /// SMSS (RFC 5681 §2): the payload of a full segment, whose options are the timestamps agreed on.
 [[nodiscard]] inline std::uint32_t smss(const Tcb& tcb) {
     constexpr std::uint32_t timestamps_bytes = 12;

@@ -301,7 +301,6 @@ void restart_after_idle(Tcb& tcb, Instant now, Context& context) {
         return;
     }
     congestion.ssthresh = std::max(congestion.ssthresh, congestion.cwnd / 2 + congestion.cwnd / 4);
-    congestion.avoided = 0;
     while (idle_ms > rto_ms && congestion.cwnd > restart_window) {
         congestion.cwnd /= 2;
         idle_ms -= rto_ms;

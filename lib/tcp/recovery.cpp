@@ -1,8 +1,8 @@
 #include "recovery.hpp"
 
+#include "congestion_control.hpp"
 #include "internal.hpp"
 
-#include "tcp/new_reno.hpp"
 #include "tcp/prr.hpp"
 
 #include <algorithm>
@@ -18,8 +18,7 @@ void save_for_undo(Tcb& tcb, Flight& flight) {
     flight.undoable = true;
     flight.undo_from = tcb.snd.una;
     flight.undo_retransmits = 0;
-    flight.prior_cwnd = tcb.congestion.cwnd;
-    flight.prior_ssthresh = tcb.congestion.ssthresh;
+    flight.before_reduction = save(tcb.congestion, flight.epoch);
 }
 
 /// FlightSize; what limited transmit sent beyond cwnd does not count (RFC 5681 §3.2).
@@ -29,7 +28,8 @@ std::uint32_t flight_size(const Tcb& tcb) {
 
 void enter_recovery(Tcb& tcb, Flight& flight, Context& context) {
     save_for_undo(tcb, flight);
-    NewReno::on_loss(tcb.congestion, flight_size(tcb), smss(tcb));
+    congestion_loss(context.config(tcb).congestion, tcb.congestion, flight.epoch, flight_size(tcb),
+                    smss(tcb));
     flight.repair = Repair::recovery;
     flight.recover = tcb.snd.nxt;
     flight.recover_fs = tcb.flight();
@@ -83,14 +83,22 @@ void set_cwnd_in_recovery(Tcb& tcb, Flight& flight, const Delivery& news, bool f
     tcb.congestion.cwnd = std::max(in_network + count, smss(tcb));
 }
 
-void grow_cwnd(Tcb& tcb, const Flight& flight, const Delivery& news) {
-    if (news.acked == 0 || !tcb.cwnd_limited) {
+void grow_cwnd(Tcb& tcb, Flight& flight, const Delivery& news, Instant now,
+               const Context& context) {
+    if (news.acked == 0) {
         return;
     }
     // While what a time-out has found lost is repaired, L = 1 segment (RFC 3465 §2.3).
     const bool repairing = flight.repair == Repair::loss;
-    NewReno::on_ack(tcb.congestion, repairing ? std::min(news.acked, smss(tcb)) : news.acked,
-                    smss(tcb));
+    congestion_ack(context.config(tcb).congestion, tcb.congestion, flight.epoch,
+                   {.acked_bytes = repairing ? std::min(news.acked, smss(tcb)) : news.acked,
+                    .mss = smss(tcb),
+                    .srtt_us = tcb.rtt.srtt_us,
+                    .rtt_us = news.newest_rtt_us,
+                    .now_us = microsecond_clock(now),
+                    .snd_una = tcb.snd.una,
+                    .snd_nxt = tcb.snd.nxt,
+                    .cwnd_limited = tcb.cwnd_limited});
 }
 
 } // namespace
@@ -107,13 +115,12 @@ void restart_repairs(const Tcb& tcb, Flight& flight) {
     flight.repair_cursor() = Cursor{};
 }
 
-void undo(Tcb& tcb, Flight& flight, Context& context) {
+void undo(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     if (!flight.undoable) {
         return;
     }
     flight.undoable = flight.frto = flight.frto_new_data = flight.must_repair = false;
-    tcb.congestion.cwnd = std::max(tcb.congestion.cwnd, flight.prior_cwnd);
-    tcb.congestion.ssthresh = std::max(tcb.congestion.ssthresh, flight.prior_ssthresh);
+    undo(tcb.congestion, flight.epoch, flight.before_reduction, microsecond_clock(now));
     flight.repair = Repair::open;
     flight.duplicate_acks = 0;
     context.flights.forget_losses(flight);
@@ -122,14 +129,15 @@ void undo(Tcb& tcb, Flight& flight, Context& context) {
     context.counters.add(Counter::recoveries_undone);
 }
 
-void reduce_after_probe(Tcb& tcb) {
-    NewReno::on_loss(tcb.congestion, tcb.congestion.cwnd, smss(tcb));
+void reduce_after_probe(Tcb& tcb, CongestionEpoch& epoch, const Context& context) {
+    congestion_loss(context.config(tcb).congestion, tcb.congestion, epoch, tcb.congestion.cwnd,
+                    smss(tcb));
     tcb.congestion.cwnd = tcb.congestion.ssthresh;
 }
 
 void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Context& context) {
     if (flight.repair == Repair::loss && flight.frto) {
-        forward_rto(tcb, flight, news, context);
+        forward_rto(tcb, flight, news, now, context);
     }
     if (flight.repair >= Repair::recovery && is_over(tcb, flight)) {
         leave(tcb, flight);
@@ -149,9 +157,9 @@ void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Cont
     if (flight.repair == Repair::recovery) {
         set_cwnd_in_recovery(tcb, flight, news, found);
     } else if (by_probe) {
-        reduce_after_probe(tcb);
+        reduce_after_probe(tcb, flight.epoch, context);
     } else {
-        grow_cwnd(tcb, flight, news);
+        grow_cwnd(tcb, flight, news, now, context);
     }
 }
 
@@ -177,7 +185,8 @@ void enter_loss(Tcb& tcb, Flight& flight, Context& context) {
         if (first) {
             save_for_undo(tcb, flight);
         }
-        NewReno::on_timeout(tcb.congestion, flight_size(tcb), smss(tcb));
+        congestion_timeout(context.config(tcb).congestion, tcb.congestion, flight.epoch,
+                           flight_size(tcb), smss(tcb));
     } else {
         tcb.congestion.cwnd = smss(tcb);
     }

@@ -12,6 +12,7 @@ struct Delivery {
     std::uint32_t acked = 0;         ///< SND.UNA has moved by this.
     std::uint32_t delivered = 0;     ///< Has arrived, and was not known to have.
     std::uint32_t oldest_rtt_us = 0; ///< Of what arrived at its first sending, the oldest; 0: none.
+    std::uint32_t newest_rtt_us = 0; ///< The same, of the newest.
     bool sacked : 1 = false;         ///< Something out of order has arrived.
     bool original : 1 = false;       ///< Something sent once, before RecoveryPoint, has arrived.
     bool repeated : 1 = false;       ///< Something sent more than once was acknowledged.
@@ -37,10 +38,10 @@ void mark_all_lost(const Tcb& tcb, Flight& flight, Flights& flights);
 void restart_repairs(const Tcb& tcb, Flight& flight);
 
 /// A tail loss probe has repaired a loss: cwnd is reduced once, as for any other (RFC 8985 §7.4.2).
-void reduce_after_probe(Tcb& tcb);
+void reduce_after_probe(Tcb& tcb, CongestionEpoch& epoch, const Context& context);
 
 /// Takes back the last reduction of cwnd.
-void undo(Tcb& tcb, Flight& flight, Context& context);
+void undo(Tcb& tcb, Flight& flight, Instant now, Context& context);
 
 // sack.cpp
 
@@ -88,6 +89,6 @@ void send_tail_loss_probe(Tcb& tcb, Flight& flight, Instant now, Context& contex
 // forward_rto.cpp (RFC 5682)
 
 /// Whether the time-out that is under suspicion was spurious; decides what goes out next.
-void forward_rto(Tcb& tcb, Flight& flight, const Delivery& news, Context& context);
+void forward_rto(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Context& context);
 
 } // namespace millrace::tcp

@@ -56,7 +56,7 @@ void take_block(Tcb& tcb, Flight& flight, const SackBlock& block, Instant now, F
 
 /// A peer that reports as a duplicate what we sent twice: that repair was not needed (RFC 2883,
 /// RFC 3708). Reports of more than was repaired count for nothing.
-void take_dsack(Tcb& tcb, Flight& flight, const SackBlock& block, Context& context,
+void take_dsack(Tcb& tcb, Flight& flight, const SackBlock& block, Instant now, Context& context,
                 Delivery& news) {
     context.counters.add(Counter::duplicates_reported);
     news.duplicate = true;
@@ -67,7 +67,7 @@ void take_dsack(Tcb& tcb, Flight& flight, const SackBlock& block, Context& conte
         const bool had_some = flight.undo_retransmits > 0;
         flight.undo_retransmits -= std::min(flight.undo_retransmits, length);
         if (had_some && flight.undo_retransmits == 0) {
-            undo(tcb, flight, context);
+            undo(tcb, flight, now, context);
         }
     }
 }
@@ -115,6 +115,8 @@ void note_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, Instant 
         const std::uint32_t rtt_us = round_trip_us(now - record.sent);
         tcb.rtt.note_minimum(rtt_us, timestamp_clock(now));
         news.oldest_rtt_us = std::max(news.oldest_rtt_us, rtt_us);
+        news.newest_rtt_us =
+            news.newest_rtt_us == 0 ? rtt_us : std::min(news.newest_rtt_us, rtt_us);
         news.original = news.original || record.right <= flight.recover;
     }
     if (tcb.sack) {
@@ -127,7 +129,7 @@ void take_sack(Tcb& tcb, Flight& flight, const TcpSegment& segment, SeqNum prior
     const auto blocks = std::span{segment.options.sack}.first(segment.options.sack_count);
     const bool dsack = has_dsack(segment);
     if (dsack && blocks[0].left >= prior_una - tcb.snd.wnd_max) {
-        take_dsack(tcb, flight, blocks[0], context, news);
+        take_dsack(tcb, flight, blocks[0], now, context, news);
     }
     // In the stream's order, or one told of late would look as if it had been overtaken.
     const auto rest = blocks.subspan(dsack ? 1 : 0);

@@ -45,6 +45,16 @@ tcp::ReusePolicy policy(const Setting& setting) {
     throw Failure{setting.line, "a policy is strict, timestamps or off"};
 }
 
+tcp::CongestionAlgorithm congestion(const Setting& setting) {
+    if (setting.value == "newreno") {
+        return tcp::CongestionAlgorithm::new_reno;
+    }
+    if (setting.value == "cubic") {
+        return tcp::CongestionAlgorithm::cubic;
+    }
+    throw Failure{setting.line, "a congestion control is newreno or cubic"};
+}
+
 Family family_of(const Setting& setting) {
     if (setting.value == "ipv4") {
         return Family::ipv4;
@@ -76,6 +86,8 @@ const std::map<std::string_view, Take> configured{
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().initial_window_segments = number_as<std::uint8_t>(v);
      }},
+    {"congestion", [](Settings& s, const Setting& v,
+                      Family) { s.worker.tcp.front().congestion = congestion(v); }},
     {"receive_buffer_bytes",
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().receive_buffer_bytes = number_as<std::uint32_t>(v);

@@ -44,7 +44,7 @@ class EngineTest : public testing::Test {
     static constexpr std::uint64_t ours = 1;   ///< Stream that we send.
     static constexpr std::uint64_t theirs = 2; ///< Stream that the peer sends.
 
-    Config config;
+    Config config{.congestion = CongestionAlgorithm::new_reno}; // Whose numbers are round.
     Ends ends;
     Buffers buffers{Buffers::Limits{.nodes = 8192, .chunks = 1024, .packet_bytes = 2304}};
     Pool<Reassembly> reassemblies{16};

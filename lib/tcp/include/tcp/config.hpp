@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "tcp/congestion.hpp"
 
 #include <cstdint>
 
@@ -18,7 +19,8 @@ struct Config {
     std::uint8_t retries = 15;        ///< R2: retransmissions before a connection is given up.
     std::uint8_t syn_retries = 6;     ///< Of our SYN.
     std::uint8_t syn_ack_retries = 5; ///< Of our SYN,ACK.
-    std::uint8_t initial_window_segments = 10;       ///< RFC 6928.
+    std::uint8_t initial_window_segments = 10; ///< RFC 6928.
+    CongestionAlgorithm congestion = CongestionAlgorithm::cubic;
     std::uint32_t receive_buffer_bytes = 256 * 1024; ///< The largest window offered.
     std::uint32_t send_buffer_bytes = 256 * 1024;    ///< Memory that queued data may pin.
 };

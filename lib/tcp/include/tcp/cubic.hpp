@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tcp/congestion_epoch.hpp"
+#include "tcp/congestion.hpp"
 
 #include <cstdint>
 
@@ -21,7 +21,6 @@ struct Cubic {
                         std::uint32_t mss);
     static void on_timeout(CongestionState& state, CongestionEpoch& epoch,
                            std::uint32_t flight_bytes, std::uint32_t mss);
-    static void on_restart(CongestionState& state, CongestionEpoch& epoch, std::uint32_t now_us);
 
     /// W_cubic at `phase_ms` = t - K: off by less than a byte, towards W_max. At most `cwnd_max`.
     [[nodiscard]] static std::uint32_t window(std::uint32_t w_max, std::uint32_t mss,

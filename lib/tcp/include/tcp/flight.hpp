@@ -3,6 +3,7 @@
 #include "base/pool.hpp"
 #include "base/time.hpp"
 #include "tcp/buffers.hpp"
+#include "tcp/congestion.hpp"
 #include "wire/seq_num.hpp"
 #include "wire/tcp.hpp"
 
@@ -98,8 +99,9 @@ struct Flight {
 
     // What is taken back when a reduction proves wrong.
     std::uint32_t undo_retransmits = 0; ///< Repairs that the peer has not reported as duplicates.
-    std::uint32_t prior_cwnd = 0;
-    std::uint32_t prior_ssthresh = 0;
+    CongestionUndo before_reduction;
+
+    CongestionEpoch epoch;
 
     [[nodiscard]] Cursor& next_byte() { return cursors[0]; }
     [[nodiscard]] Cursor& repair_cursor() { return cursors[1]; }
@@ -108,7 +110,7 @@ struct Flight {
     std::array<wire::SackBlock, 4> seen_blocks;
 };
 
-static_assert(sizeof(Flight) <= 192, "three cache lines");
+static_assert(sizeof(Flight) <= 256, "four cache lines");
 
 /// The flights of one worker and their records. When no record is left, or a flight has very many,
 /// what is sent joins the last record: repair becomes coarser, and nothing stops.

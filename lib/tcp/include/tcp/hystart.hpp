@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tcp/congestion_epoch.hpp"
+#include "tcp/congestion.hpp"
 
 #include <cstdint>
 
@@ -19,9 +19,6 @@ inline constexpr std::uint32_t hystart_l = 8; ///< Segments for one ACK; without
 /// conservative (CSS); this lasting for CSS_ROUNDS sets ssthresh, which is its end.
 void hystart_on_ack(CongestionState& state, CongestionEpoch& epoch, const AckSample& ack);
 
-/// Forgets the rounds measured so far: a path may change while nothing is sent.
-void hystart_on_restart(CongestionEpoch& epoch);
-
 /// HyStart++ (RFC 9406) as the slow start of another congestion control, until the first time that
 /// ssthresh is set; what follows is all the other's, its own slow start included.
 template <CongestionControl Avoidance>
@@ -32,11 +29,6 @@ struct HyStart : Avoidance {
         } else {
             Avoidance::on_ack(state, epoch, ack);
         }
-    }
-
-    static void on_restart(CongestionState& state, CongestionEpoch& epoch, std::uint32_t now_us) {
-        hystart_on_restart(epoch);
-        Avoidance::on_restart(state, epoch, now_us);
     }
 };
 

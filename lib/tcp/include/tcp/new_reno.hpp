@@ -9,25 +9,30 @@ namespace millrace::tcp {
 
 /// RFC 5681, with appropriate byte counting (RFC 3465, L = 2 segments).
 struct NewReno {
-    static void on_ack(CongestionState& state, std::uint32_t acked, std::uint32_t mss) {
-        if (state.in_slow_start()) {
-            state.cwnd += std::min(acked, 2 * mss);
+    static void on_ack(CongestionState& state, CongestionEpoch& epoch, const AckSample& ack) {
+        if (!ack.cwnd_limited) {
             return;
         }
-        state.avoided += acked;
-        if (state.avoided >= state.cwnd) {
-            state.avoided -= state.cwnd;
-            state.cwnd += mss;
+        if (state.in_slow_start()) {
+            grow_in_slow_start(state, ack.acked_bytes, 2 * ack.mss);
+            return;
+        }
+        epoch.avoided += std::min(ack.acked_bytes, state.cwnd);
+        if (epoch.avoided >= state.cwnd) {
+            epoch.avoided -= state.cwnd;
+            state.cwnd = std::min(state.cwnd + ack.mss, cwnd_max);
         }
     }
 
-    static void on_loss(CongestionState& state, std::uint32_t flight, std::uint32_t mss) {
-        state.ssthresh = std::max(flight / 2, 2 * mss);
-        state.avoided = 0;
+    static void on_loss(CongestionState& state, CongestionEpoch& epoch, std::uint32_t flight_bytes,
+                        std::uint32_t mss) {
+        state.ssthresh = std::max(flight_bytes / 2, 2 * mss);
+        epoch.avoided = 0;
     }
 
-    static void on_timeout(CongestionState& state, std::uint32_t flight, std::uint32_t mss) {
-        on_loss(state, flight, mss);
+    static void on_timeout(CongestionState& state, CongestionEpoch& epoch,
+                           std::uint32_t flight_bytes, std::uint32_t mss) {
+        on_loss(state, epoch, flight_bytes, mss);
         state.cwnd = mss;
     }
 };
