@@ -252,16 +252,20 @@ stage_sanitize() {
   sanitize_build && meson_tests build/test-sanitize 10 "$(without_randomisation)" --no-rebuild
 }
 
-# fuzz_one PROGRAM: its inputs live as long as the run; an input that breaks it is kept in the build.
+# fuzz_one PROGRAM: begins with the inputs that the repository has for it. Those that it finds live as
+# long as the run; one that breaks it is kept in the build. Sessions of segments need more time.
 fuzz_one() {
-  local program=$1 name=${1##*/} seconds=${MILLRACE_FUZZ_SECONDS:-10} corpus kept
+  local program=$1 name=${1##*/} seconds=${MILLRACE_FUZZ_SECONDS:-10} corpus kept seeds
   corpus=$scratch/corpus-$name
   kept=build/test-sanitize/fuzz-failures
+  seeds=${name#fuzz_*_}
+  seeds=${program%/*}/${seeds%_fuzz}_corpus
+  [[ "$name" == *live* ]] && seconds=$((6 * seconds))
   mkdir -p "$corpus" "$kept"
   # shellcheck disable=SC2046 # the wrapper is words
   if $(without_randomisation) "build/test-sanitize/$program" -max_total_time="$seconds" \
     -timeout=10 -rss_limit_mb=4096 -seed="${MILLRACE_FUZZ_SEED:-1}" \
-    -artifact_prefix="$kept/$name-" "$corpus" >"$scratch/$name.log" 2>&1; then
+    -artifact_prefix="$kept/$name-" "$corpus" $([[ -d "$seeds" ]] && echo "$seeds") >"$scratch/$name.log" 2>&1; then
     echo 1 >"$scratch/$name.fuzzed"
     grep -E '^Done' "$scratch/$name.log" | sed "s,^,   $name: ,"
   else
@@ -278,7 +282,7 @@ stage_fuzz() {
     fail "no fuzz target was found" "ninja -C build/test-sanitize -t targets all"
     return
   fi
-  say "fuzzing ${#programs[@]} targets for ${MILLRACE_FUZZ_SECONDS:-10} s each"
+  say "fuzzing ${#programs[@]} targets for ${MILLRACE_FUZZ_SECONDS:-10} s each, live connections for six times as long"
   for program in "${programs[@]}"; do
     fuzz_one "$program" 9>&- &
     running=$((running + 1))
