@@ -20,10 +20,17 @@ constexpr std::array must_happen{
     std::string_view{"ipv6"},
     std::string_view{"sequence_wrap_to_client"},
     std::string_view{"sequence_wrap_to_server"},
-    std::string_view{"sequence_wrap_both_ways"},
+    std::string_view{"sequence_wrap_both_ways"}, // D1.wrap
     std::string_view{"stream_of_1_byte"},
     std::string_view{"stream_of_8_megabytes"},
     std::string_view{"gave_up"},
+    std::string_view{"opened_by_server"},  // B2.active, B2.passive
+    std::string_view{"simultaneous_open"}, // B2.simultaneous
+    std::string_view{"clock_wrap"},        // D3.paws
+    std::string_view{"timestamp_wrap"},    // D3.paws, D3.rttm
+    std::string_view{"newreno"},           // D5.newreno
+    std::string_view{"cubic"},             // D5.cubic
+    std::string_view{"nagle"},             // D8.nagle
     std::string_view{"link.lost"},
     std::string_view{"link.duplicated"},
     std::string_view{"link.reordered"},
@@ -32,12 +39,12 @@ constexpr std::array must_happen{
     std::string_view{"tcp.retransmitted_segments"},
     std::string_view{"tcp.fast_retransmits"},
     std::string_view{"tcp.retransmission_timeouts"},
-    std::string_view{"tcp.tail_loss_probes"},
+    std::string_view{"tcp.tail_loss_probes"}, // D4.tlp
     std::string_view{"tcp.recoveries_undone"},
     std::string_view{"tcp.duplicates_reported"},
     std::string_view{"tcp.syn_retransmits"},
-    std::string_view{"tcp.zero_window_probes"},
-    std::string_view{"tcp.delayed_acks"},
+    std::string_view{"tcp.zero_window_probes"}, // D2.persist
+    std::string_view{"tcp.delayed_acks"},       // D7.delayed
     std::string_view{"tcp.duplicate_acks_sent"},
     std::string_view{"tcp.duplicate_acks_received"},
     std::string_view{"tcp.out_of_order_segments"},

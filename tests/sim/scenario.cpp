@@ -66,6 +66,18 @@ std::uint32_t draw_iss(Draw& draw) {
     return 0U - static_cast<std::uint32_t>(before_wrap);
 }
 
+Opener draw_opener(Draw& draw) {
+    const std::uint64_t choice = draw.integer(1, 8);
+    return choice == 1 ? Opener::both : choice <= 4 ? Opener::server : Opener::client;
+}
+
+ClockStart draw_clock(Draw& draw) {
+    const std::uint64_t choice = draw.integer(1, 8);
+    return choice == 1   ? ClockStart::clock_wraps
+           : choice == 2 ? ClockStart::timestamps_wrap
+                         : ClockStart::by_iss;
+}
+
 std::optional<Cut> draw_cut(Draw& draw, std::size_t connections) {
     if (!draw.one_in(12)) {
         return std::nullopt;
@@ -117,6 +129,16 @@ Scenario Scenario::from_seed(std::uint64_t seed) {
     scenario.checksum_offload = draw.one_in(2);
     scenario.attach = draw.one_in(2);
     scenario.cut = draw_cut(draw, connections);
+    for (std::uint64_t i = 0; i < connections; ++i) {
+        scenario.openers.push_back(draw_opener(draw));
+    }
+    for (unsigned host = 0; host < 2; ++host) {
+        scenario.clocks[host] = draw_clock(draw);
+        scenario.before_wrap[host] = std::chrono::milliseconds{draw.logarithmic(1, 20'000)};
+        scenario.congestion[host] =
+            draw.one_in(2) ? tcp::CongestionAlgorithm::new_reno : tcp::CongestionAlgorithm::cubic;
+        scenario.no_delay[host] = draw.one_in(2);
+    }
     return scenario;
 }
 

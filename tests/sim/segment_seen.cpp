@@ -45,7 +45,7 @@ std::optional<SegmentSeen> see_segment(const support::Frame& frame) {
     }
     const auto port = std::max(segment.source_port, segment.destination_port);
     return SegmentSeen{static_cast<std::size_t>(port - StreamService::first_port), segment.seq,
-                       segment.has(wire::tcp_flag::syn)};
+                       segment.has(wire::tcp_flag::syn), segment.has(wire::tcp_flag::ack)};
 }
 
 } // namespace millrace::sim

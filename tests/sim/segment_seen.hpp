@@ -13,6 +13,7 @@ struct SegmentSeen {
     std::size_t connection = 0; ///< Counted from 0, by the client's port.
     wire::SeqNum seq;
     bool syn = false;
+    bool ack = false;
 };
 
 /// Nothing when the frame is no TCP segment between the two hosts.

@@ -41,6 +41,7 @@ stack::WorkerSettings settings_for(const Scenario& scenario, unsigned host) {
     settings.interface.ipv6 = {{ipv6_of(host), 64}};
     settings.interface.add_link_local();
     settings.tcp.front().receive_buffer_bytes = scenario.receive_buffer_bytes;
+    settings.tcp.front().congestion = scenario.congestion[host];
     settings.buffers.chunks = scenario.chunks;
     settings.buffers.packets = static_cast<std::uint32_t>(scenario.packets / 2);
     settings.buffers.packet_bytes = sizeof(support::PacketBuffer);
@@ -70,12 +71,19 @@ Simulation::Simulation(const Scenario& scenario)
     make_host(1);
 }
 
-/// The host's key for a connection.
+bool Simulation::opens(unsigned host, std::size_t connection) const {
+    const Opener opener = scenario_.openers[connection];
+    return opener == Opener::both || (opener == Opener::client) == (host == 0);
+}
+
+/// The host's key for a connection. Who opens it alone has the port that numbers it.
 template <class Addr>
 flow::FourTuple<Addr> Simulation::key(unsigned host, std::uint16_t number) const {
-    const auto client_port = static_cast<std::uint16_t>(StreamService::first_port + number);
-    return {address_of<Addr>(host), address_of<Addr>(1 - host),
-            host == 0 ? client_port : server_port, host == 0 ? server_port : client_port};
+    const auto numbered = static_cast<std::uint16_t>(StreamService::first_port + number);
+    const unsigned with_number = scenario_.openers[number] == Opener::server ? 1 : 0;
+    const bool ours = host == with_number;
+    return {address_of<Addr>(host), address_of<Addr>(1 - host), ours ? numbered : server_port,
+            ours ? server_port : numbered};
 }
 
 /// What the host's clock shows when it draws the scenario's ISS for the first connection.
@@ -89,14 +97,38 @@ Duration Simulation::clock_at_first_iss(unsigned host) const {
     return std::chrono::microseconds{4} * std::int64_t{scenario_.iss[host] - hash};
 }
 
-/// The client connects at once. The server answers after a request for its link-layer address, the
+/// What the host's 1 ms clock shows when the timestamps that it makes of it wrap.
+Duration Simulation::clock_at_timestamp_wrap(unsigned host) const {
+    const tcp::SequenceSource source{sequence_key(scenario_.seed, host)};
+    const auto offset_of = [&](const auto& key) {
+        const std::array pair{key.local, key.remote};
+        return source.timestamp_offset(std::as_bytes(std::span{pair}));
+    };
+    const std::uint32_t offset = scenario_.ipv6 ? offset_of(key<wire::Ipv6Addr>(host, 0))
+                                                : offset_of(key<wire::Ipv4Addr>(host, 0));
+    return std::chrono::milliseconds{(std::int64_t{1} << 32) - offset};
+}
+
+/// Who opens does so at once. Who answers does so after a request for its link-layer address, the
 /// reply, and the SYN.
+Duration Simulation::clock_at_start(unsigned host) {
+    constexpr Duration iss_turn = std::chrono::microseconds{4} * (std::int64_t{1} << 32);
+    constexpr Duration clock_turn = std::chrono::milliseconds{std::int64_t{1} << 32};
+    if (scenario_.clocks[host] == ClockStart::by_iss) {
+        const Duration until_iss = opens(host, 0) ? Duration{} : 3 * scenario_.impairments.delay;
+        return clock_at_first_iss(host) + iss_turn - until_iss;
+    }
+    const Duration wraps_at = scenario_.clocks[host] == ClockStart::clock_wraps
+                                  ? clock_turn
+                                  : clock_at_timestamp_wrap(host) + clock_turn;
+    hosts_[host].wraps_at = Instant{wraps_at};
+    return wraps_at - scenario_.before_wrap[host];
+}
+
 void Simulation::set_clocks() {
-    constexpr Duration whole_turn = std::chrono::microseconds{4} * (std::int64_t{1} << 32);
-    now_ = Instant{clock_at_first_iss(0)};
+    now_ = Instant{clock_at_start(0)};
     deadline_ = now_ + std::chrono::hours{24};
-    const Instant first_syn = now_ + 3 * scenario_.impairments.delay;
-    hosts_[1].clock_offset = Instant{clock_at_first_iss(1) + whole_turn} - first_syn;
+    hosts_[1].clock_offset = Instant{clock_at_start(1)} - now_;
 }
 
 void Simulation::make_host(unsigned index) {
@@ -108,17 +140,31 @@ void Simulation::make_host(unsigned index) {
     host.worker = std::make_unique<Worker>(*host.nic, settings_for(scenario_, index), nullptr,
                                            host_time(host));
     host.iss.resize(host.streams.size());
+    host.answered.resize(host.streams.size());
     host.gave_up.resize(host.streams.size());
     stack::ListenerOptions options;
-    options.port = index == 0 ? 0 : server_port;
+    options.no_delay = scenario_.no_delay[index];
+    host.worker->listen(options, StreamService{host.streams});
+    options.port = server_port;
     host.worker->listen(options, StreamService{host.streams});
 }
 
 template <class Addr>
 void Simulation::open_connections() {
-    Host& client = hosts_[0];
-    for (std::uint16_t i = 0; i < client.streams.size(); ++i) {
-        MILLRACE_ASSERT(client.worker->connect(key<Addr>(0, i), 0, host_time(client)));
+    for (unsigned index = 0; index < 2; ++index) {
+        Host& host = hosts_[index];
+        for (std::uint16_t i = 0; i < host.streams.size(); ++i) {
+            if (opens(index, i)) {
+                MILLRACE_ASSERT(host.worker->connect(key<Addr>(index, i), 0, host_time(host)));
+            }
+        }
+    }
+}
+
+void Simulation::note_wrap(Host& host) {
+    if (host_time(host) >= host.wraps_at) {
+        host.has_wrapped = !host.worker->is_drained();
+        host.wraps_at = never;
     }
 }
 
@@ -126,6 +172,7 @@ void Simulation::poll(unsigned index) {
     Host& host = hosts_[index];
     const auto& counters = host.worker->core().tcp_counters;
     const std::uint64_t before = counters[tcp::Counter::gave_up];
+    note_wrap(host);
     host.worker->poll_once(host_time(host));
     if (const std::uint64_t after = counters[tcp::Counter::gave_up]; after > before) {
         find_who_gave_up(index, after - before);
@@ -142,6 +189,9 @@ void Simulation::send(unsigned from, support::Frame frame) {
     if (segment && segment->connection < host.streams.size()) {
         if (segment->syn && !host.streams[segment->connection].opened) {
             host.iss[segment->connection] = segment->seq;
+        }
+        if (segment->syn && segment->ack) {
+            host.answered[segment->connection] = true;
         }
         if (is_cut_off(from, segment->connection)) {
             return;
@@ -210,8 +260,8 @@ void Simulation::find_who_gave_up(unsigned index, std::uint64_t count) {
     for (const bool finished : {false, true}) {
         for (std::size_t i = 0; i < host.streams.size() && (!finished || found < count); ++i) {
             const Stream& stream = host.streams[i];
-            const bool ended_now =
-                !alive[i] && (stream.opened ? stream.closed_at == host_time(host) : index == 0);
+            const bool ended_now = !alive[i] && (stream.opened ? stream.closed_at == host_time(host)
+                                                               : opens(index, i));
             if (ended_now && stream.complete() == finished && !gave_up(i)) {
                 host.gave_up[i] = true;
                 ++found;
@@ -259,6 +309,7 @@ Outcome Simulation::run() {
         open_connections<wire::Ipv4Addr>();
     }
     poll(0);
+    poll(1);
     while (!all_ended() && now_ < deadline_) {
         step();
         if (now_ >= abandon_at_) {
@@ -378,12 +429,23 @@ void Simulation::count_streams(Outcome& outcome) const {
             count("stream_of_1_byte", stream.complete() && stream.received == 1);
             count("stream_of_8_megabytes", stream.complete() && stream.received >= 8'000'000);
         }
+        count("opened_by_server", scenario_.openers[i] == Opener::server && !gave_up(i));
+        count("simultaneous_open", hosts_[0].answered[i] && hosts_[1].answered[i] && !gave_up(i));
         if (gave_up(i)) {
             ++outcome.gave_up;
             outcome.gave_up_uncut += scenario_.cut && scenario_.cut->connection == i ? 0U : 1U;
         }
     }
     count("gave_up", outcome.gave_up > 0);
+    for (unsigned index = 0; index < 2; ++index) {
+        const ClockStart start = scenario_.clocks[index];
+        const bool wrapped = hosts_[index].has_wrapped;
+        count("clock_wrap", wrapped && start == ClockStart::clock_wraps);
+        count("timestamp_wrap", wrapped && start == ClockStart::timestamps_wrap);
+        count("newreno", scenario_.congestion[index] == tcp::CongestionAlgorithm::new_reno);
+        count("cubic", scenario_.congestion[index] == tcp::CongestionAlgorithm::cubic);
+        count("nagle", !scenario_.no_delay[index]);
+    }
 }
 
 /// The byte with sequence number 0 has come.

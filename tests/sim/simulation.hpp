@@ -25,12 +25,24 @@ struct Cut {
     std::array<bool, 2> from{};       ///< Whose segments are lost.
 };
 
+/// Who opens a connection; when both do, their SYNs cross.
+enum class Opener : std::uint8_t { client, server, both };
+
+/// What of a host's clock lies within a run: the ISS that was drawn, the wrap of the 1 ms clock
+/// behind its timestamps, or that of the timestamps themselves.
+enum class ClockStart : std::uint8_t { by_iss, clock_wraps, timestamps_wrap };
+
 /// Everything that a run depends on, drawn from its seed.
 struct Scenario {
     std::uint64_t seed = 0;
     bool ipv6 = false;
     Impairments impairments;
     std::vector<Stream> client_streams; ///< One for each connection; the server's are their mirror.
+    std::vector<Opener> openers;        ///< Of each connection.
+    std::array<ClockStart, 2> clocks{}; ///< Of each host.
+    std::array<Duration, 2> before_wrap{}; ///< How long after the start a clock wraps.
+    std::array<tcp::CongestionAlgorithm, 2> congestion{};
+    std::array<bool, 2> no_delay{};
     /// Of each host on the first connection; the server's where nothing holds its first SYN up.
     std::array<std::uint32_t, 2> iss{};
     std::uint32_t receive_buffer_bytes = 262144;
@@ -68,7 +80,10 @@ class Simulation {
         std::unique_ptr<Worker> worker;
         std::vector<Stream> streams;
         Duration clock_offset{};       ///< What its clock shows beyond the link's.
+        Instant wraps_at = never;      ///< When its clock wraps, by itself.
+        bool has_wrapped = false;      ///< It did, and there were connections.
         std::vector<wire::SeqNum> iss; ///< Of each connection, as the link saw it.
+        std::vector<bool> answered;    ///< Each connection's SYN with a SYN,ACK.
         std::vector<bool> gave_up;     ///< Each connection, at this end.
     };
 
@@ -79,7 +94,11 @@ class Simulation {
     void open_connections();
     template <class Addr>
     [[nodiscard]] flow::FourTuple<Addr> key(unsigned host, std::uint16_t number) const;
+    [[nodiscard]] bool opens(unsigned host, std::size_t connection) const;
     [[nodiscard]] Duration clock_at_first_iss(unsigned host) const;
+    [[nodiscard]] Duration clock_at_timestamp_wrap(unsigned host) const;
+    [[nodiscard]] Duration clock_at_start(unsigned host);
+    void note_wrap(Host& host);
     void set_clocks();
     void step();
     void poll(unsigned index);
