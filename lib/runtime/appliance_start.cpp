@@ -229,7 +229,7 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
                                                      std::uint32_t worker) const {
     stack::WorkerSettings settings;
     settings.interface = interface_of(wanted, port.port->report());
-    settings.tcp = {config.tcp};
+    settings.tcp = engine_configs(config);
     settings.sequence_key = secrets.sequence;
     settings.hash_key = secrets.hash;
     settings.worker = worker;
@@ -244,6 +244,7 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
 }
 
 void Appliance::State::add_listeners(Pipeline& pipeline, const std::vector<Duration>& time_waits) {
+    const std::vector<tcp::Config> engines = engine_configs(config);
     for (const ListenConfig& listener : config.listeners) {
         if (listener.protocol == Protocol::udp) {
             pipeline.serve_udp({listener.port,
@@ -260,6 +261,8 @@ void Appliance::State::add_listeners(Pipeline& pipeline, const std::vector<Durat
         options.ipv6_addresses = of_family<wire::Ipv6Addr>(listener.addresses);
         options.no_delay = listener.no_delay;
         options.linger_zero = listener.linger_zero;
+        options.tcp =
+            static_cast<std::uint8_t>(std::ranges::find(engines, listener.tcp) - engines.begin());
         options.time_wait_queue = static_cast<std::uint8_t>(
             std::ranges::find(time_waits, time_wait.duration) - time_waits.begin());
         options.time_wait_policy = time_wait.policy;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::runtime {
@@ -35,6 +36,16 @@ TimeWaitConfig time_wait_of(const ListenConfig& listener, const TimeWaitConfig& 
     own.duration = listener.time_wait.duration.value_or(common.duration);
     own.policy = listener.time_wait.policy.value_or(common.policy);
     return own;
+}
+
+std::vector<tcp::Config> engine_configs(const Config& config) {
+    std::vector<tcp::Config> all{config.tcp};
+    for (const ListenConfig& listener : config.listeners) {
+        if (std::ranges::find(all, listener.tcp) == all.end()) {
+            all.push_back(listener.tcp);
+        }
+    }
+    return all;
 }
 
 } // namespace millrace::runtime

@@ -1,5 +1,7 @@
 #include "config_schema.hpp"
 
+#include "stack/core.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -166,11 +168,16 @@ void check_ports(const Config& config, Reading& reading) {
     }
 }
 
-void check_tcp(const Config& config, Reading& reading) {
-    if (!reading.failed("tcp") && config.tcp.rto_min > config.tcp.rto_max) {
-        report(reading, "tcp.retransmission_timeout_min_ms",
+/// What is wrong between the keys of [tcp], or of a listener's own.
+void check_engine(const tcp::Config& engine, const std::string& section, Reading& reading) {
+    if (!reading.failed(section) && engine.rto_min > engine.rto_max) {
+        report(reading, section + ".retransmission_timeout_min_ms",
                "is more than retransmission_timeout_max_ms", "write no more than that");
     }
+}
+
+void check_tcp(const Config& config, Reading& reading) {
+    check_engine(config.tcp, "tcp", reading);
     std::set<Duration> durations{config.tcp.time_wait.duration};
     for (std::size_t i = 0; i < config.listeners.size(); ++i) {
         const bool is_new =
@@ -182,6 +189,15 @@ void check_tcp(const Config& config, Reading& reading) {
                                time_wait_durations_max),
                    "use one of the others");
         }
+    }
+}
+
+void check_engine_count(const Config& config, Reading& reading) {
+    if (engine_configs(config).size() > stack::WorkerSettings::tcp_max) {
+        report(reading, "listen",
+               fmt::format("listeners have more than {} different [listen.tcp]",
+                           stack::WorkerSettings::tcp_max),
+               "let some of them share their settings");
     }
 }
 
@@ -282,6 +298,9 @@ void check_root(ListenConfig& listener, std::size_t index, Reading& reading) {
 void check_listener(Config& config, std::size_t index, Reading& reading) {
     ListenConfig& listener = config.listeners[index];
     check_listen_addresses(config, index, reading);
+    if (listener.tcp != config.tcp && !reading.failed("tcp")) {
+        check_engine(listener.tcp, listen_key(index, "tcp"), reading);
+    }
     check_root(listener, index, reading);
     if (listener.protocol == Protocol::udp && listener.service != ServiceKind::echo &&
         listener.service != ServiceKind::discard) {
@@ -314,6 +333,7 @@ void check(Config& config, Reading& reading) {
     for (std::size_t i = 0; i < config.listeners.size(); ++i) {
         check_listener(config, i, reading);
     }
+    check_engine_count(config, reading);
     check_overlaps(config, reading);
     check_management(config.management, reading);
 }

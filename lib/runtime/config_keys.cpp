@@ -122,32 +122,39 @@ Section<PortConfig> port_section() {
     return section;
 }
 
-Section<TcpConfig> tcp_section() {
-    Section<TcpConfig> section{"tcp", false, "The engine, and what bounds its memory."};
-    section.duration<milliseconds>(
-        "retransmission_timeout_min_ms", &TcpConfig::rto_min, {1, 60'000}, "ms",
+/// What each listener may have its own way: keys of [tcp] and of [listen.tcp].
+template <class S>
+void add_engine_keys(Section<S>& section) {
+    section.template duration<milliseconds>(
+        "retransmission_timeout_min_ms", &S::rto_min, {1, 60'000}, "ms",
         "The shortest wait for an acknowledgement before data is sent again (RFC 6298).");
-    section.duration<milliseconds>("retransmission_timeout_max_ms", &TcpConfig::rto_max,
-                                   {1'000, 600'000}, "ms",
-                                   "The longest, when each wait has doubled the one before.");
-    section.duration<milliseconds>("delayed_ack_ms", &TcpConfig::delayed_ack, {0, 200}, "ms",
-                                   "How long a lone segment waits to be acknowledged.");
-    section.duration<seconds>("fin_wait_2_timeout_s", &TcpConfig::fin_wait_2, {1, 3'600}, "s",
-                              "How long a connection that we have closed waits for its peer to "
-                              "close.");
-    section.integer("initial_window_segments", &TcpConfig::initial_window_segments, {1, 64},
-                    "segments", "What may be sent before anything is acknowledged (RFC 6928).");
-    section.choice("congestion", &TcpConfig::congestion, congestion_names,
+    section.template duration<milliseconds>("retransmission_timeout_max_ms", &S::rto_max,
+                                            {1'000, 600'000}, "ms",
+                                            "The longest, when each wait has doubled the one "
+                                            "before.");
+    section.template duration<milliseconds>("delayed_ack_ms", &S::delayed_ack, {0, 200}, "ms",
+                                            "How long a lone segment waits to be acknowledged.");
+    section.template duration<seconds>("fin_wait_2_timeout_s", &S::fin_wait_2, {1, 3'600}, "s",
+                                       "How long a connection that we have closed waits for its "
+                                       "peer to close.");
+    section.integer("initial_window_segments", &S::initial_window_segments, {1, 64}, "segments",
+                    "What may be sent before anything is acknowledged (RFC 6928).");
+    section.choice("congestion", &S::congestion, congestion_names,
                    "What moves the congestion window: `cubic` (RFC 9438) or `newreno` (RFC 5681), "
                    "both with HyStart++ (RFC 9406).");
-    section.integer("receive_buffer_bytes", &TcpConfig::receive_buffer_bytes,
-                    {4'096, 1'073'741'824}, "bytes", "The largest window a connection offers.");
-    section.integer("send_buffer_bytes", &TcpConfig::send_buffer_bytes, {4'096, 1'073'741'824},
-                    "bytes", "Memory that a connection's queued data may hold.");
-    section.integer("syn_ack_retries", &TcpConfig::syn_ack_retries, {0, 30}, "",
+    section.integer("receive_buffer_bytes", &S::receive_buffer_bytes, {4'096, 1'073'741'824},
+                    "bytes", "The largest window a connection offers.");
+    section.integer("send_buffer_bytes", &S::send_buffer_bytes, {4'096, 1'073'741'824}, "bytes",
+                    "Memory that a connection's queued data may hold.");
+    section.integer("syn_ack_retries", &S::syn_ack_retries, {0, 30}, "",
                     "Repetitions of a SYN-ACK before a half-open connection is given up.");
-    section.integer("retries", &TcpConfig::retries, {1, 100}, "",
+    section.integer("retries", &S::retries, {1, 100}, "",
                     "Retransmissions before a connection is given up (R2 of RFC 9293).");
+}
+
+Section<TcpConfig> tcp_section() {
+    Section<TcpConfig> section{"tcp", false, "The engine, and what bounds its memory."};
+    add_engine_keys(section);
     section.integer("connections_max", &TcpConfig::connections_max, {1, entries_most}, "",
                     "Connections of one worker.");
     section.integer("half_open_max", &TcpConfig::half_open_max, {1, entries_most}, "",
@@ -231,6 +238,15 @@ Section<ListenConfig> listen_section() {
     return section;
 }
 
+Section<tcp::Config> listen_tcp_section() {
+    Section<tcp::Config> section{"listen.tcp", false, "The engine for the listener above it."};
+    add_engine_keys(section);
+    for (Key<tcp::Config>& key : section.keys) {
+        key.by_default("that of [tcp]");
+    }
+    return section;
+}
+
 Section<ListenTimeWaitConfig> listen_time_wait_section() {
     Section<ListenTimeWaitConfig> section{"listen.time_wait", false,
                                           "TIME_WAIT of the listener above it."};
@@ -265,8 +281,8 @@ Section<LogConfig> log_section() {
 
 const Schema& schema() {
     static const Schema all{{eal_section(), workers_section(), port_section(), tcp_section(),
-                             time_wait_section(), listen_section(), listen_time_wait_section(),
-                             management_section(), log_section()}};
+                             time_wait_section(), listen_section(), listen_tcp_section(),
+                             listen_time_wait_section(), management_section(), log_section()}};
     return all;
 }
 

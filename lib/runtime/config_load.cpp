@@ -170,6 +170,8 @@ void read_listener(const toml::table& table, const std::string& path, Config& co
                    Reading& reading) {
     ListenConfig& listener = config.listeners.emplace_back();
     read_keys(table, path, schema::schema().of<ListenConfig>(), listener, reading);
+    listener.tcp = config.tcp; // Read before the listeners.
+    read_single(table, "tcp", path + ".tcp", listener.tcp, reading);
     read_single(table, "time_wait", path + ".time_wait", listener.time_wait, reading);
     check_service_keys(table, path, listener, reading);
 }

@@ -182,7 +182,8 @@ class Section {
         return key;
     }
 
-    Key<S>& boolean(std::string key_name, bool S::*member, std::string meaning) {
+    template <class O>
+    Key<S>& boolean(std::string key_name, bool O::*member, std::string meaning) {
         Key<S>& key = add(std::move(key_name), "boolean", std::move(meaning));
         key.default_text = S{}.*member ? "true" : "false";
         key.read = [member](const toml::node& node, const std::string& path, S& into,
@@ -207,8 +208,8 @@ class Section {
     }
 
     /// `names` lives as long as the program.
-    template <class T, class E, std::size_t N>
-    Key<S>& choice(std::string key_name, T S::*member, const std::array<Choice<E>, N>& names,
+    template <class T, class O, class E, std::size_t N>
+    Key<S>& choice(std::string key_name, T O::*member, const std::array<Choice<E>, N>& names,
                    std::string meaning) {
         const std::span<const Choice<E>> choices{names};
         Key<S>& key = add(std::move(key_name), "string", std::move(meaning));
@@ -359,8 +360,8 @@ class Section {
 /// Every section there is.
 struct Schema {
     std::tuple<Section<EalConfig>, Section<WorkersConfig>, Section<PortConfig>, Section<TcpConfig>,
-               Section<TimeWaitConfig>, Section<ListenConfig>, Section<ListenTimeWaitConfig>,
-               Section<ManagementConfig>, Section<LogConfig>>
+               Section<TimeWaitConfig>, Section<ListenConfig>, Section<tcp::Config>,
+               Section<ListenTimeWaitConfig>, Section<ManagementConfig>, Section<LogConfig>>
         sections;
 
     template <class S>

@@ -186,6 +186,18 @@ const Mistake mistakes[] = {
      "[tcp]\nretransmission_timeout_min_ms = 2000\nretransmission_timeout_max_ms = 1000\n",
      {"m.toml:6: tcp.retransmission_timeout_min_ms: is more than retransmission_timeout_max_ms; "
       "write no more than that"}},
+    {"TimeoutsCrossedForAListener",
+     "[tcp]\nretransmission_timeout_min_ms = 2000\n"
+     "[[listen]]\nservice = \"echo\"\nport = 7\n"
+     "[listen.tcp]\nretransmission_timeout_max_ms = 1000\n",
+     {"m.toml:10: listen[0].tcp.retransmission_timeout_min_ms: is more than "
+      "retransmission_timeout_max_ms; write no more than that"}},
+    {"PoolSizeForAListener",
+     "[[listen]]\nservice = \"echo\"\nport = 7\n[listen.tcp]\nconnections_max = 10\n",
+     {"m.toml:9: listen[0].tcp.connections_max: unknown key; it belongs in [tcp]"}},
+    {"EngineOfAListenerOutOfRange",
+     "[[listen]]\nservice = \"echo\"\nport = 7\n[listen.tcp]\nretries = 0\n",
+     {"m.toml:9: listen[0].tcp.retries: 0 is out of range; write an integer from 1 to 100"}},
     {"CoresForOtherNumberOfWorkers",
      "[workers]\ncount = 2\ncores = [0, 1, 2]\n",
      {"m.toml:7: workers.cores: names 3 cores for 2 workers; name one core for each worker, or "

@@ -61,6 +61,9 @@ body_bytes_max = 0
 head_timeout_s = 1
 body_timeout_s = 2
 idle_timeout_s = 3
+[listen.tcp]
+delayed_ack_ms = 0
+retries = 5
 [listen.time_wait]
 duration_s = 5
 policy = "off"
@@ -168,6 +171,36 @@ TEST(Config, AListenersTimeWaitStandsOnTheCommonOne) {
     const TimeWaitConfig common = time_wait_of(config.listeners[1], config.tcp.time_wait);
     EXPECT_EQ(common.duration, 10s);
     EXPECT_EQ(common.policy, tcp::ReusePolicy::strict);
+}
+
+TEST(Config, AListenersEngineStandsOnTheCommonOne) {
+    const Config config = loaded(everything);
+    const tcp::Config& own = config.listeners[0].tcp;
+    EXPECT_EQ(own.delayed_ack, 0ms);
+    EXPECT_EQ(own.retries, 5);
+    EXPECT_EQ(own.rto_min, 300ms) << "[tcp] has it";
+    EXPECT_EQ(own.rto_initial, tcp::Config{}.rto_initial);
+    EXPECT_EQ(config.listeners[1].tcp, config.tcp);
+}
+
+TEST(Config, AListenersEngineMayStandBeforeTheCommonOne) {
+    const Config config = loaded("[[port]]\nname = \"net0\"\ndevice = \"net_tap0\"\n"
+                                 "addresses = [\"198.18.0.2/24\"]\n"
+                                 "[[listen]]\nservice = \"echo\"\nport = 7\n"
+                                 "[listen.tcp]\nretries = 5\n"
+                                 "[tcp]\ndelayed_ack_ms = 20\n");
+    EXPECT_EQ(config.listeners[0].tcp.retries, 5);
+    EXPECT_EQ(config.listeners[0].tcp.delayed_ack, 20ms);
+}
+
+TEST(Config, EachEngineStandsOnce) {
+    Config config;
+    config.listeners.resize(4);
+    config.listeners[1].tcp.retries = 5;
+    config.listeners[2].tcp.retries = 6;
+    config.listeners[3].tcp.retries = 5;
+    EXPECT_THAT(engine_configs(config), ElementsAre(tcp::Config{}, config.listeners[1].tcp,
+                                                    config.listeners[2].tcp));
 }
 
 TEST(Config, LeavesDefaultsWhereNothingIsSaid) {

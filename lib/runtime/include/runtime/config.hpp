@@ -79,6 +79,7 @@ struct ListenConfig {
     std::vector<IpAddr> addresses; ///< None: every address of every port.
     bool no_delay = true;
     bool linger_zero = false;
+    tcp::Config tcp; ///< Where it says nothing, that of [tcp].
     ListenTimeWaitConfig time_wait;
     // http
     std::string root; ///< Absolute, or relative to where the program was started.
@@ -141,6 +142,10 @@ struct Config {
 /// TIME_WAIT as `listener` has it, in a configuration whose [tcp.time_wait] is `common`.
 [[nodiscard]] TimeWaitConfig time_wait_of(const ListenConfig& listener,
                                           const TimeWaitConfig& common);
+
+/// The engine's configurations that the connections of `config` use, each once; that of [tcp]
+/// first.
+[[nodiscard]] std::vector<tcp::Config> engine_configs(const Config& config);
 
 /// A configuration, or everything that is wrong with it: one of the two is empty.
 struct LoadedConfig {

@@ -23,8 +23,9 @@ namespace millrace::stack {
 /// What one worker is made with. Capacities are the worker's own; nothing grows later.
 struct WorkerSettings {
     Interface interface;
-    /// What a listener may choose for its connections: it names one of these, at most 256.
+    /// What a listener may choose for its connections: it names one of these, at most `tcp_max`.
     std::vector<tcp::Config> tcp{tcp::Config{}};
+    static constexpr std::size_t tcp_max = 256;
     tcp::Buffers::Limits buffers;
     SipKey sequence_key{};    ///< Drawn at boot; the same for all workers.
     SipKey hash_key{};        ///< Likewise; of the connection table.

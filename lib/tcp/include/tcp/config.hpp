@@ -23,6 +23,8 @@ struct Config {
     CongestionAlgorithm congestion = CongestionAlgorithm::cubic;
     std::uint32_t receive_buffer_bytes = 256 * 1024; ///< The largest window offered.
     std::uint32_t send_buffer_bytes = 256 * 1024;    ///< Memory that queued data may pin.
+
+    [[nodiscard]] friend bool operator==(const Config&, const Config&) = default;
 };
 
 } // namespace millrace::tcp
