@@ -18,6 +18,7 @@ void Discard::on(stack::Socket& socket, stack::SocketEvent event) {
     case stack::SocketEvent::writable:
     case stack::SocketEvent::deadline:
     case stack::SocketEvent::closed:
+    case stack::SocketEvent::failed:
         return;
     }
 }

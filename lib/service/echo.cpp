@@ -19,6 +19,7 @@ void Echo::on(stack::Socket& socket, stack::SocketEvent event) {
     case stack::SocketEvent::writable:
     case stack::SocketEvent::deadline:
     case stack::SocketEvent::closed:
+    case stack::SocketEvent::failed:
         return;
     }
 }

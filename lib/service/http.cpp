@@ -394,6 +394,7 @@ void Http::on(Socket& socket, stack::SocketEvent event) {
         }
         return;
     case stack::SocketEvent::closed:
+    case stack::SocketEvent::failed:
         release_buffer(state);
         return;
     }

@@ -65,6 +65,7 @@ void Source::on(stack::Socket& socket, stack::SocketEvent event) const {
         send_more(socket);
         return;
     case stack::SocketEvent::closed:
+    case stack::SocketEvent::failed:
         return;
     }
 }

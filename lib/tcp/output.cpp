@@ -466,6 +466,9 @@ void emit_syn(Tcb& tcb, Instant now, Context& context) {
     header.options.window_scale = scale_for(context.config(tcb).receive_buffer_bytes);
     if (tcb.timestamps) {
         add_timestamps(tcb, now, header.options);
+        if (!answering) {
+            header.options.ts_ecr = 0; // RFC 7323 §3.2: of no meaning without ACK.
+        }
     }
 }
 

@@ -28,6 +28,13 @@ void agree_on_options(Tcb& tcb, const TcpSegment& segment, Instant now, const Co
     }
 }
 
+/// A SYN older than what the peer's clock has shown before, in an incarnation whose port was taken
+/// over from TIME-WAIT. One that acknowledges our SYN is new all the same.
+bool is_of_the_past(const Tcb& tcb, const TcpSegment& segment) {
+    return tcb.ts_recent_ms != 0 && segment.options.has_timestamps &&
+           static_cast<std::int32_t>(segment.options.ts_val - tcb.ts_recent) < 0;
+}
+
 void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
     agree_on_options(tcb, segment, now, context.config(tcb));
     tcb.rcv.nxt = tcb.rcv.acked = segment.seq + 1;
@@ -97,6 +104,10 @@ Arrival arrives_in_syn_sent(Tcb& tcb, const TcpSegment& segment, const Slice& te
     // Fourth, the SYN.
     if (!segment.has(flag::syn)) {
         arrival.drop = Drop::tcp_no_ack;
+        return arrival;
+    }
+    if (!ack_acceptable && is_of_the_past(tcb, segment)) {
+        arrival.drop = Drop::tcp_paws;
         return arrival;
     }
     take_peer_syn(tcb, segment, now, context);

@@ -111,4 +111,11 @@ SeqNum reopen_iss(const TimeWait& entry, SeqNum proposed) {
     return proposed > least ? proposed : least;
 }
 
+void take_over(const TimeWait& entry, ActiveOpen& ours) {
+    ours.iss = reopen_iss(entry, ours.iss);
+    if (entry.timestamps) {
+        ours.ts_recent = entry.ts_recent;
+    }
+}
+
 } // namespace millrace::tcp

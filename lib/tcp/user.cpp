@@ -24,6 +24,10 @@ bool open(Tcb& tcb, const ActiveOpen& ours, Instant now, Context& context) {
     context.flights.append(context.flights[tcb.flight_slot], ours.iss, tcb.snd.nxt, now);
     tcb.snd_mss = tcb.rcv_mss = std::max(ours.mss, mss_floor);
     tcb.ts_offset = ours.ts_offset;
+    if (ours.ts_recent) {
+        tcb.ts_recent = *ours.ts_recent;
+        tcb.ts_recent_ms = std::max(timestamp_clock(now), 1U);
+    }
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
     tcb.rtt.restore(context.config(tcb));
     tcb.retransmit_deadline = now + tcb.rtt.rto();

@@ -108,17 +108,12 @@ void Host::step(Instant limit) {
     poll();
 }
 
-void Host::let_services_act() {
-    worker_.drain(now_);
-    worker_.core().draining = false;
-    poll();
-}
-
-void Host::offer_unread(std::byte* service_state) {
-    with_family([&](auto& host, auto address) {
-        host.connection_timer(connection_around<decltype(address)>(service_state).timer, now_);
+bool Host::with_socket(const Ports& ports, const std::function<void(stack::Socket&)>& f) {
+    const bool found = with_family([&](auto&, auto address) {
+        return worker_.with_socket(key_of<decltype(address)>(ports), now_, f);
     });
     poll();
+    return found;
 }
 
 tcp::Tcb& Host::tcb(std::byte* service_state) const {
@@ -127,13 +122,14 @@ tcp::Tcb& Host::tcb(std::byte* service_state) const {
     });
 }
 
-bool Host::connect(const Ports& ports, bool no_delay) {
-    const bool opened = with_family([&](auto& host, auto address) {
-        return host.connect(key_of<decltype(address)>(ports), no_delay ? opens_no_delay_ : opens_,
-                            now_);
+stack::ConnectResult Host::connect(const Ports& ports, bool no_delay) {
+    const stack::ConnectResult result = with_family([&](auto&, auto address) {
+        return worker_
+            .connect(key_of<decltype(address)>(ports), no_delay ? opens_no_delay_ : opens_, now_)
+            .result;
     });
     poll();
-    return opened;
+    return result;
 }
 
 void Host::listen(const stack::ListenerOptions& options) {

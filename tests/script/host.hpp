@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,17 +42,15 @@ class Host {
     /// Goes on to the next thing that is due, or to `limit` when nothing is before it.
     void step(Instant limit);
 
-    /// Lets every service act on its sockets now: each hears `SocketEvent::drain`.
-    void let_services_act();
-
-    /// Offers what is unread of a connection, named by its service's bytes, to the service again.
-    void offer_unread(std::byte* service_state);
+    /// Calls `f` with a connection's socket, and offers its service what is unread; false when
+    /// there is no such connection.
+    bool with_socket(const Ports& ports, const std::function<void(stack::Socket&)>& f);
 
     /// The connection's control block, named by its service's bytes.
     [[nodiscard]] tcp::Tcb& tcb(std::byte* service_state) const;
 
     /// Opens or listens for a script's socket.
-    [[nodiscard]] bool connect(const Ports& ports, bool no_delay);
+    [[nodiscard]] stack::ConnectResult connect(const Ports& ports, bool no_delay);
     void listen(const stack::ListenerOptions& options);
 
     /// The state that the connection table shows, or CLOSED.

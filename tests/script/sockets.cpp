@@ -42,15 +42,17 @@ void ScriptService::on(stack::Socket& socket, stack::SocketEvent event) {
     sockets->on(socket, event);
 }
 
-Sockets::Endpoint* Sockets::connection(std::uint32_t number) {
-    const auto found = std::ranges::find_if(endpoints_, [number](const auto& endpoint) {
-        return endpoint->phase == Phase::open && endpoint->number == number;
+Sockets::Endpoint* Sockets::connection(const stack::Socket& socket) {
+    const Ports ports{socket.origin().local_port, socket.origin().remote_port};
+    const auto found = std::ranges::find_if(endpoints_, [&](const auto& endpoint) {
+        return (endpoint->phase == Phase::open || endpoint->phase == Phase::connecting) &&
+               endpoint->ports == ports;
     });
     return found == endpoints_.end() ? nullptr : found->get();
 }
 
 std::uint32_t Sockets::receive(stack::Socket& socket, const Slice& text) {
-    Endpoint* const endpoint = connection(socket.origin().number);
+    Endpoint* const endpoint = connection(socket);
     if (endpoint == nullptr) {
         return 0;
     }
@@ -70,7 +72,7 @@ void Sockets::on(stack::Socket& socket, stack::SocketEvent event) {
         opened(socket);
         return;
     }
-    Endpoint* const endpoint = connection(socket.origin().number);
+    Endpoint* const endpoint = connection(socket);
     if (endpoint == nullptr) {
         return;
     }
@@ -78,15 +80,11 @@ void Sockets::on(stack::Socket& socket, stack::SocketEvent event) {
     case stack::SocketEvent::end_of_stream:
         endpoint->end_of_stream = true;
         return;
-    case stack::SocketEvent::drain:
-        if (endpoint == acting_) {
-            std::exchange(act_, {})(socket);
-            acting_ = nullptr;
-        }
-        return;
     case stack::SocketEvent::closed:
-        closed(*endpoint);
+    case stack::SocketEvent::failed:
+        ended(*endpoint, socket.end_reason());
         return;
+    case stack::SocketEvent::drain:
     case stack::SocketEvent::opened:
     case stack::SocketEvent::writable:
     case stack::SocketEvent::deadline:
@@ -95,38 +93,40 @@ void Sockets::on(stack::Socket& socket, stack::SocketEvent event) {
 }
 
 void Sockets::opened(stack::Socket& socket) {
-    const Ports ports{socket.origin().local_port, socket.origin().remote_port};
-    const auto opening = std::ranges::find_if(endpoints_, [&](const auto& endpoint) {
-        return endpoint->phase == Phase::connecting && endpoint->ports == ports;
-    });
-    Endpoint* endpoint = nullptr;
-    if (opening != endpoints_.end()) {
-        endpoint = opening->get();
-    } else {
+    Endpoint* endpoint = connection(socket);
+    if (endpoint == nullptr) {
         endpoints_.push_back(std::make_unique<Endpoint>());
         endpoint = endpoints_.back().get();
         accept_queue_.push_back(endpoint);
     }
     endpoint->phase = Phase::open;
-    endpoint->ports = ports;
-    endpoint->number = socket.origin().number;
+    endpoint->ports = {socket.origin().local_port, socket.origin().remote_port};
     endpoint->service_state = &socket.state<std::byte>();
     const tcp::Tcb& tcb = host_->tcb(endpoint->service_state);
     endpoint->read_at = tcb.rcv.nxt;
     endpoint->write_at = tcb.snd.nxt;
 }
 
-void Sockets::closed(Endpoint& endpoint) {
+void Sockets::ended(Endpoint& endpoint, stack::EndReason reason) {
     endpoint.phase = Phase::ended;
     endpoint.service_state = nullptr;
-    const std::uint64_t resets = *host_->counter("tcp.resets_received");
-    const std::uint64_t given_up = *host_->counter("tcp.gave_up");
-    if (std::exchange(resets_, resets) != resets) {
-        endpoint.error = "ECONNRESET";
-    } else if (std::exchange(given_up_, given_up) != given_up) {
-        endpoint.error = "ETIMEDOUT";
-    } else {
+    switch (reason) {
+    case stack::EndReason::none:
+    case stack::EndReason::aborted:
         endpoint.end_of_stream = true;
+        return;
+    case stack::EndReason::refused:
+        endpoint.error = "ECONNREFUSED";
+        return;
+    case stack::EndReason::reset:
+        endpoint.error = "ECONNRESET";
+        return;
+    case stack::EndReason::timed_out:
+        endpoint.error = "ETIMEDOUT";
+        return;
+    case stack::EndReason::unreachable:
+        endpoint.error = "EHOSTUNREACH";
+        return;
     }
 }
 
@@ -139,12 +139,9 @@ const tcp::Tcb* Sockets::tcb(const Ports& ports) const {
 
 // --------------------------------------------------------------------------------- the script's
 
-void Sockets::act(Endpoint& endpoint, Act what) {
-    acting_ = &endpoint;
-    act_ = std::move(what);
-    host_->let_services_act();
-    if (std::exchange(acting_, nullptr) != nullptr) {
-        throw std::runtime_error{"the stack did not let the service act on its socket"};
+void Sockets::act(const Endpoint& endpoint, const std::function<void(stack::Socket&)>& what) {
+    if (!host_->with_socket(endpoint.ports, what)) {
+        throw std::runtime_error{"the stack does not know this socket"};
     }
 }
 
@@ -240,25 +237,18 @@ Outcome Sockets::accept(Endpoint& listener) {
     return {accepted->descriptor, {}, false};
 }
 
-/// Of an attempt that failed no service is told; the counters say how.
-void Sockets::look_for_refusal(Endpoint& endpoint) {
-    if (endpoint.phase == Phase::connecting && host_->state(endpoint.ports) == tcp::State::closed) {
-        closed(endpoint);
-        endpoint.error = endpoint.error == "ECONNRESET" ? "ECONNREFUSED" : endpoint.error;
-    }
-}
-
 Outcome Sockets::connect(Endpoint& endpoint, bool again) {
     if (endpoint.phase == Phase::fresh && !again) {
         endpoint.phase = Phase::connecting;
         endpoint.ports = conversations_.open(endpoint.bound);
-        if (!host_->connect(endpoint.ports, endpoint.no_delay)) {
+        const stack::ConnectResult result = host_->connect(endpoint.ports, endpoint.no_delay);
+        if (result != stack::ConnectResult::opening) {
             endpoint.phase = Phase::fresh;
-            return Outcome::failed("EADDRNOTAVAIL");
+            return Outcome::failed(result == stack::ConnectResult::no_route ? "ENETUNREACH"
+                                                                            : "EADDRNOTAVAIL");
         }
         return endpoint.nonblocking ? Outcome::failed("EINPROGRESS") : Outcome::waiting();
     }
-    look_for_refusal(endpoint);
     if (endpoint.phase == Phase::ended) {
         return Outcome::failed(std::exchange(endpoint.error, {}));
     }
@@ -268,7 +258,7 @@ Outcome Sockets::connect(Endpoint& endpoint, bool again) {
 Outcome Sockets::read(Endpoint& endpoint, std::uint32_t count) {
     if (endpoint.phase == Phase::open) {
         endpoint.wanted = count;
-        host_->offer_unread(endpoint.service_state);
+        act(endpoint, [](stack::Socket&) {});
         const std::uint32_t got = count - std::exchange(endpoint.wanted, 0);
         if (got > 0) {
             return {got, {}, false};
@@ -313,10 +303,10 @@ Outcome Sockets::shutdown(Endpoint& endpoint) {
 }
 
 Outcome Sockets::close(Endpoint& endpoint, unsigned line) {
-    if (endpoint.phase == Phase::listening || endpoint.phase == Phase::connecting) {
+    if (endpoint.phase == Phase::listening) {
         throw Failure{line, "the stack has no way to close this socket"};
     }
-    if (endpoint.phase == Phase::open) {
+    if (endpoint.phase == Phase::open || endpoint.phase == Phase::connecting) {
         const bool reset = endpoint.linger_zero;
         act(endpoint, [reset](stack::Socket& socket) { reset ? socket.abort() : socket.close(); });
     }
@@ -351,7 +341,6 @@ Outcome Sockets::get_option(Endpoint& endpoint, const Call& call, unsigned line)
     if (argument(call, 2, line) != "SO_ERROR") {
         throw Failure{line, "the runner does not know this option"};
     }
-    look_for_refusal(endpoint);
     const std::string error = std::exchange(endpoint.error, {});
     const std::string& wanted = argument(call, 3, line);
     if (wanted != "[" + (error.empty() ? "0" : error) + "]") {

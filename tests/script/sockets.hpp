@@ -63,22 +63,18 @@ class Sockets {
         std::string error; ///< For the next call to hear of.
         Ports ports;
         std::optional<std::uint16_t> bound;
-        std::uint32_t number = 0; ///< The stack's, of the connection.
         std::byte* service_state = nullptr;
         wire::SeqNum read_at;     ///< Of the next byte to be read.
         wire::SeqNum write_at;    ///< Of the next byte to be queued.
         std::uint32_t wanted = 0; ///< Bytes, by the read() that is under way.
     };
 
-    using Act = std::function<void(stack::Socket&)>;
-
     [[nodiscard]] Endpoint& endpoint(const Call& call, unsigned line);
-    [[nodiscard]] Endpoint* connection(std::uint32_t number);
+    [[nodiscard]] Endpoint* connection(const stack::Socket& socket);
     [[nodiscard]] int free_descriptor() const;
-    void act(Endpoint& endpoint, Act what);
+    void act(const Endpoint& endpoint, const std::function<void(stack::Socket&)>& what);
     void opened(stack::Socket& socket);
-    void closed(Endpoint& endpoint);
-    void look_for_refusal(Endpoint& endpoint);
+    static void ended(Endpoint& endpoint, stack::EndReason reason);
 
     // One call each
     [[nodiscard]] Outcome make_socket();
@@ -97,10 +93,6 @@ class Sockets {
     Host* host_ = nullptr;
     std::vector<std::unique_ptr<Endpoint>> endpoints_;
     std::deque<Endpoint*> accept_queue_;
-    Endpoint* acting_ = nullptr;
-    Act act_;
-    std::uint64_t resets_ = 0; ///< Received, up to the connection that ended last.
-    std::uint64_t given_up_ = 0;
 };
 
 } // namespace millrace::script

@@ -155,7 +155,8 @@ void Simulation::open_connections() {
         Host& host = hosts_[index];
         for (std::uint16_t i = 0; i < host.streams.size(); ++i) {
             if (opens(index, i)) {
-                MILLRACE_ASSERT(host.worker->connect(key<Addr>(index, i), 0, host_time(host)));
+                const auto opening = host.worker->connect(key<Addr>(index, i), 0, host_time(host));
+                MILLRACE_ASSERT(opening.result == stack::ConnectResult::opening);
             }
         }
     }

@@ -90,6 +90,7 @@ void StreamService::on(stack::Socket& socket, stack::SocketEvent event) {
         send_more(socket, stream);
         return;
     case stack::SocketEvent::closed:
+    case stack::SocketEvent::failed:
         stream.closed_at = socket.now();
         return;
     case stack::SocketEvent::drain:

@@ -6,6 +6,7 @@
 #include "flow/home.hpp"
 #include "stack/control.hpp"
 #include "stack/counters.hpp"
+#include "stack/ephemeral_ports.hpp"
 #include "stack/interface.hpp"
 #include "stack/listener.hpp"
 #include "stack/nic_concept.hpp"
@@ -32,6 +33,7 @@ struct WorkerSettings {
     std::uint32_t worker = 0; ///< Of `workers`, counted from 0.
     std::uint32_t workers = 1;
     const flow::Home* home = nullptr; ///< Which worker a connection belongs to; null: this one.
+    PortRange ephemeral_ports;        ///< Of connections that we open.
     std::uint32_t connections_max = 65536; ///< Of each family.
     std::uint32_t half_open_max = 8192;
     std::uint32_t time_wait_max = 65536;

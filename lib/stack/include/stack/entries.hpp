@@ -71,6 +71,8 @@ struct Connection {
     bool end_delivered : 1 = false; ///< The service knows of the peer's FIN.
     bool opened : 1 = false;        ///< The service knows of the connection.
     bool gone : 1 = false;          ///< Has ended while touched: the slot goes when it is flushed.
+    bool active : 1 = false;        ///< Opened by us: its service hears when that fails.
+    EndReason end_reason = EndReason::none;
     std::uint32_t next_touched = nothing;
     std::uint32_t neighbour = nothing;
     tcp::Tcb tcb;

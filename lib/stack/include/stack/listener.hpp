@@ -19,7 +19,7 @@ namespace millrace::stack {
 
 /// What a listener is bound to, and how its connections behave.
 struct ListenerOptions {
-    std::uint16_t port = 0;                     ///< 0: connections that we open.
+    std::uint16_t port = 0;                     ///< 0: for connections that we open alone.
     std::vector<wire::Ipv4Addr> ipv4_addresses; ///< With the next one: none means all.
     std::vector<wire::Ipv6Addr> ipv6_addresses;
     std::uint8_t tcp = 0;             ///< Which of the worker's configurations.
@@ -57,6 +57,24 @@ struct Listener {
     }
     void on(Socket& socket, SocketEvent event) {
         std::visit([&](auto& s) { s.on(socket, event); }, service);
+    }
+
+    /// True when the service opens connections itself.
+    template <class Opener>
+    [[nodiscard]] bool opens() const {
+        return std::visit([]<class T>(const T&) { return OpeningService<T, Opener>; }, service);
+    }
+    template <class Opener>
+    [[nodiscard]] Instant on_turn(Opener& opener) {
+        return std::visit(
+            [&]<class T>(T& s) -> Instant {
+                if constexpr (OpeningService<T, Opener>) {
+                    return s.on_turn(opener);
+                } else {
+                    return never;
+                }
+            },
+            service);
     }
 };
 

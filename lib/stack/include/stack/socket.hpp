@@ -16,6 +16,16 @@ namespace millrace::stack {
 /// Bytes a service may keep for each connection. They are zero when the connection opens.
 inline constexpr std::size_t service_state_bytes = 32;
 
+/// Why a connection has ended, or did not come about.
+enum class EndReason : std::uint8_t {
+    none,        ///< It has not; or as both sides wanted.
+    refused,     ///< By the peer's reset, before it was open.
+    reset,       ///< By the peer, later.
+    timed_out,   ///< The peer has not answered in time.
+    unreachable, ///< The network has no way to the peer, before it was open.
+    aborted,     ///< By our own reset.
+};
+
 /// What a socket is told of its connection beside the Tcb.
 struct SocketOrigin {
     std::uint32_t number =
@@ -23,6 +33,7 @@ struct SocketOrigin {
     std::uint16_t local_port = 0;
     std::uint16_t remote_port = 0;
     bool closes_by_reset = false; ///< Linger is zero (RFC 9293 §3.10.5 in place of §3.10.4).
+    EndReason end_reason = EndReason::none;
 };
 
 /// One connection, as its service sees it for the length of one call. Not kept by the service.
@@ -75,7 +86,14 @@ class Socket {
     void abort() { tcp::abort(tcb_, now_, context_); }
 
     /// Asks for one `deadline` event at `when`; replaces an earlier wish, `never` takes it back.
-    void set_deadline(Instant when) { tcb_.user_deadline = when; }
+    void set_deadline(Instant when) {
+        if (!tcb_.user_gone) { // Else the deadline is the engine's.
+            tcb_.user_deadline = when;
+        }
+    }
+
+    /// With `closed` and `failed`: why.
+    [[nodiscard]] EndReason end_reason() const { return origin_.end_reason; }
 
     /// True when the service may still queue data.
     [[nodiscard]] bool may_send() const { return !tcb_.fin_queued && tcp::may_send(tcb_.state); }

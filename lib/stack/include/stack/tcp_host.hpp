@@ -1,9 +1,11 @@
 #pragma once
 
 #include "flow/table.hpp"
+#include "stack/active_open.hpp"
 #include "stack/control.hpp"
 #include "stack/core.hpp"
 #include "stack/entries.hpp"
+#include "stack/ephemeral_ports.hpp"
 #include "stack/neighbours.hpp"
 #include "stack/time_wait_queue.hpp"
 
@@ -80,9 +82,10 @@ class TcpHost {
     void expire_time_wait(Instant now);
     [[nodiscard]] Instant next_deadline() const;
 
-    /// Opens a connection for the service of `listener`; false (counted) when a pool is dry, there
-    /// is no route, or the four-tuple is in use.
-    [[nodiscard]] bool connect(const Key& key, std::uint16_t listener, Instant now);
+    /// See `Worker::connect` and `Worker::with_socket`.
+    [[nodiscard]] Connecting<Addr> connect(Key key, std::uint16_t service, Instant now);
+    template <class F>
+    bool with_socket(const Key& key, Instant now, F&& f);
 
     /// Tells every connection's service that the server is about to stop.
     void drain(Instant now);
@@ -154,9 +157,18 @@ class TcpHost {
     [[nodiscard]] std::uint32_t make_time_wait();
     void remove_time_wait(std::uint32_t slot);
 
+    // Active opens
+    [[nodiscard]] ConnectResult choose_address(Key& key) const;
+    [[nodiscard]] ConnectResult choose_port(Key& key, std::uint16_t service, Instant now);
+    [[nodiscard]] bool is_home(const Key& key) const;
+    [[nodiscard]] bool may_take_over(Reference found, std::uint16_t service, Instant now) const;
+    [[nodiscard]] ConnectResult open(const Key& key, std::uint16_t service, Instant now);
+
     // The service
     [[nodiscard]] Socket socket(ConnectionType& connection, Instant now);
     void tell(ConnectionType& connection, SocketEvent event, Instant now);
+    void tell_end(ConnectionType& connection, Instant now);
+    static void note_end(ConnectionType& connection, std::uint8_t events);
     void deliver(ConnectionType& connection, Segment& in, tcp::Arrival& arrival, Instant now);
     void deliver_unread(ConnectionType& connection, Instant now);
     void retain(const Slice& slice, std::uint32_t references);
@@ -190,6 +202,7 @@ class TcpHost {
     Pool<Half> half_open_;
     Pool<Waiting> time_wait_;
     std::vector<TimeWaitQueue<Waiting>> time_wait_queues_;
+    EphemeralPorts ephemeral_ports_;
     std::uint32_t touched_ = none;
     std::uint32_t table_changes_ = 0; ///< Since the burst's references were looked up.
     std::size_t count_ = 0;
@@ -200,5 +213,6 @@ class TcpHost {
 
 #include "stack/tcp_host_input.hpp"   // IWYU pragma: keep
 #include "stack/tcp_host_life.hpp"    // IWYU pragma: keep
+#include "stack/tcp_host_open.hpp"    // IWYU pragma: keep
 #include "stack/tcp_host_output.hpp"  // IWYU pragma: keep
 #include "stack/tcp_host_service.hpp" // IWYU pragma: keep

@@ -13,7 +13,8 @@ TcpHost<Addr, C>::TcpHost(C& core, Neighbours<Addr>& neighbours, const Control& 
              flow::HashKey{core.settings.hash_key}, *core.settings.memory},
       connections_{core.settings.connections_max, *core.settings.memory},
       half_open_{core.settings.half_open_max, *core.settings.memory},
-      time_wait_{core.settings.time_wait_max, *core.settings.memory} {
+      time_wait_{core.settings.time_wait_max, *core.settings.memory},
+      ephemeral_ports_{core.settings.sequence_key, core.settings.ephemeral_ports} {
     for (const Duration wait : core.settings.time_wait_durations) {
         time_wait_queues_.emplace_back(wait);
     }
@@ -206,6 +207,7 @@ void TcpHost<Addr, C>::arrives_at_connection(ConnectionType& connection, Segment
                      in.packet.handle()};
     tcp::Arrival arrival =
         tcp::segment_arrives(connection.tcb, in.segment, text, now, core_.context);
+    note_end(connection, arrival.events);
     if ((arrival.events & tcp::event::established) != 0) {
         tell(connection, SocketEvent::opened, now);
     }

@@ -85,6 +85,8 @@ std::uint32_t TcpHost<Addr, C>::make_connection(const Key& key, std::uint16_t li
     connection.listener = listener;
     connection.neighbour = neighbour;
     connection.touched = connection.end_delivered = connection.opened = connection.gone = false;
+    connection.active = false;
+    connection.end_reason = EndReason::none;
     std::memset(connection.state, 0, sizeof connection.state);
     connection.publish(key);
     return slot;
@@ -127,36 +129,6 @@ void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
     arrives_at_connection(connection, in, now);
 }
 
-template <class Addr, class C>
-bool TcpHost<Addr, C>::connect(const Key& key, std::uint16_t listener, Instant now) {
-    const std::uint64_t hash = table_.hash(key);
-    if (!find(key, hash).is_none()) {
-        return false;
-    }
-    const std::uint32_t slot = make_connection(key, listener, now);
-    if (slot == none) {
-        return false;
-    }
-    ConnectionType& connection = connections_[slot];
-    if (!table_.insert(hash, Reference{Reference::Kind::connection, slot}.bits)) {
-        neighbours_.release(connection.neighbour);
-        connections_.release(slot);
-        core_.drops.add(wire::Drop::tcp_connection_pool_dry);
-        return false;
-    }
-    ++table_changes_;
-    const ListenerOptions& options = core_.listeners[listener].options;
-    const tcp::ActiveOpen ours{initial_sequence(key, now), timestamp_offset(key), own_mss(),
-                               options.tcp};
-    if (!tcp::open(connection.tcb, ours, now, core_.context)) {
-        end(connection, now);
-        return false;
-    }
-    connection.tcb.no_delay = options.no_delay;
-    settle(connection, now);
-    return true;
-}
-
 /// After anything that may have changed a connection's state: sends what was put out, and lets the
 /// connection go when it is CLOSED, or marks it to be flushed.
 template <class Addr, class C>
@@ -172,7 +144,7 @@ void TcpHost<Addr, C>::settle(ConnectionType& connection, Instant now) {
 /// The end of a connection, or its beginning in TIME-WAIT.
 template <class Addr, class C>
 void TcpHost<Addr, C>::end(ConnectionType& connection, Instant now) {
-    tell(connection, SocketEvent::closed, now);
+    tell_end(connection, now);
     const std::uint64_t hash = table_.hash(connection.key());
     const std::uint32_t from =
         Reference{Reference::Kind::connection, connections_.index_of(connection)}.bits;

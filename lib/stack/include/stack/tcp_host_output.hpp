@@ -64,6 +64,7 @@ void TcpHost<Addr, C>::connection_timer(timer::Node& node, Instant now) {
         return;
     }
     const std::uint8_t events = tcp::deadline_passed(connection.tcb, now, core_.context);
+    note_end(connection, events);
     if ((events & tcp::event::user_deadline) != 0) {
         tell(connection, SocketEvent::deadline, now);
     }

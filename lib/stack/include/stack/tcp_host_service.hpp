@@ -9,26 +9,68 @@ template <class Addr, class C>
 Socket TcpHost<Addr, C>::socket(ConnectionType& connection, Instant now) {
     const Key key = connection.key();
     const SocketOrigin origin{connections_.index_of(connection), key.local_port, key.remote_port,
-                              core_.listeners[connection.listener].options.linger_zero};
+                              core_.listeners[connection.listener].options.linger_zero,
+                              connection.end_reason};
     return Socket{connection.tcb, core_.context, connection.state, origin, now};
 }
 
 template <class Addr, class C>
 void TcpHost<Addr, C>::tell(ConnectionType& connection, SocketEvent event, Instant now) {
-    const bool is_last = event == SocketEvent::closed;
+    if (connection.tcb.state == tcp::State::closed || connection.tcb.user_gone) {
+        return;
+    }
     if (event == SocketEvent::opened) {
         connection.opened = true;
     }
-    const bool hears =
-        connection.opened &&
-        (is_last || (connection.tcb.state != tcp::State::closed && !connection.tcb.user_gone));
-    if (hears) {
+    if (connection.opened) {
         Socket handle = socket(connection, now);
         core_.listeners[connection.listener].on(handle, event);
     }
-    if (is_last) {
-        connection.opened = false;
+}
+
+/// The last that a service hears, once, of a connection that it was told of or has opened itself.
+template <class Addr, class C>
+void TcpHost<Addr, C>::tell_end(ConnectionType& connection, Instant now) {
+    if (!connection.opened && !connection.active) {
+        return;
     }
+    const tcp::Tcb& tcb = connection.tcb;
+    const bool orderly =
+        tcb.state != tcp::State::closed || (tcb.fin_acknowledged && tcb.fin_received);
+    if (connection.end_reason == EndReason::none && !(connection.opened && orderly)) {
+        connection.end_reason = EndReason::aborted;
+    }
+    const SocketEvent event = connection.opened ? SocketEvent::closed : SocketEvent::failed;
+    connection.opened = connection.active = false;
+    Socket handle = socket(connection, now);
+    core_.listeners[connection.listener].on(handle, event);
+}
+
+/// Keeps why a connection ends until its service is told.
+template <class Addr, class C>
+void TcpHost<Addr, C>::note_end(ConnectionType& connection, std::uint8_t events) {
+    if ((events & tcp::event::refused) != 0) {
+        connection.end_reason = EndReason::refused;
+    } else if ((events & tcp::event::reset) != 0) {
+        connection.end_reason = EndReason::reset;
+    } else if ((events & tcp::event::timed_out) != 0) {
+        connection.end_reason = EndReason::timed_out;
+    }
+}
+
+template <class Addr, class C>
+template <class F>
+bool TcpHost<Addr, C>::with_socket(const Key& key, Instant now, F&& f) {
+    const Reference found = find(key, table_.hash(key));
+    if (found.is_none() || found.kind() != Reference::Kind::connection) {
+        return false;
+    }
+    ConnectionType& connection = connections_[found.slot()];
+    Socket handle = socket(connection, now);
+    std::forward<F>(f)(handle);
+    deliver_unread(connection, now);
+    settle(connection, now);
+    return true;
 }
 
 template <class Addr, class C>

@@ -4,6 +4,7 @@
 #include "stack/core.hpp"
 #include "stack/mailbox.hpp"
 #include "stack/neighbours.hpp"
+#include "stack/opener.hpp"
 #include "stack/tcp_host.hpp"
 #include "stack/udp_service.hpp"
 #include "wire/ethernet.hpp"
@@ -41,7 +42,11 @@ class Worker {
 
     /// Adds a listener, before or between polls; says its index.
     std::uint16_t listen(ListenerOptions options, std::variant<S...> service) {
-        return core_.listeners.add(std::move(options), std::move(service));
+        const std::uint16_t index = core_.listeners.add(std::move(options), std::move(service));
+        if (core_.listeners[index].template opens<Opener<Worker>>()) {
+            openers_.push_back(index);
+        }
+        return index;
     }
     void serve_udp(UdpService service) { udp_services_.push_back(std::move(service)); }
 
@@ -52,11 +57,22 @@ class Worker {
     /// Until when nothing will happen unless a packet comes.
     [[nodiscard]] Instant next_deadline() const;
 
-    /// Opens a connection for the service of a listener (its port may be 0).
+    /// Opens a connection to `key`'s remote address and port for the service of listener `service`,
+    /// whose own port may be 0. An unspecified local address and a local port of 0 are chosen (the
+    /// port by RFC 6056, so that this worker is the connection's home). Not from within a service's
+    /// `on` or `receive`: see `OpeningService`.
     template <class Addr>
-    [[nodiscard]] bool connect(const flow::FourTuple<Addr>& key, std::uint16_t listener,
-                               Instant now) {
-        return host<Addr>().connect(key, listener, now);
+    [[nodiscard]] Connecting<Addr> connect(const flow::FourTuple<Addr>& key, std::uint16_t service,
+                                           Instant now) {
+        return host<Addr>().connect(key, service, now);
+    }
+
+    /// Calls `f(Socket&)` for the connection `key` in any state but SYN-RECEIVED after a passive
+    /// open and TIME-WAIT, then offers its service what is unread; false when there is none. Not
+    /// from within a service's `on` or `receive`.
+    template <class Addr, class F>
+    bool with_socket(const flow::FourTuple<Addr>& key, Instant now, F&& f) {
+        return host<Addr>().with_socket(key, now, std::forward<F>(f));
     }
 
     /// From now on new connections are refused, and services are asked to end those they have.
@@ -129,6 +145,9 @@ class Worker {
     void advance_timers(Instant now);
     void fire(timer::Node& node, Instant now);
 
+    // Services that open connections
+    void take_turns(Instant now);
+
     // Other workers
     template <class Segment>
     [[nodiscard]] bool steer(Segment& in);
@@ -152,6 +171,8 @@ class Worker {
     std::uint32_t next_mailbox_ = 0; ///< Which of them is read first.
     Gauges gauges_;
     std::vector<UdpService> udp_services_;
+    std::vector<std::uint16_t> openers_; ///< Listeners whose services open connections.
+    Instant next_turn_ = never;          ///< When one of them wants to be asked again.
 };
 
 template <Nic N, Service... S>
@@ -163,6 +184,7 @@ std::size_t Worker<N, S...>::poll_once(Instant now) {
     advance_timers(now);
     tcp4_.flush(now);
     tcp6_.flush(now);
+    take_turns(now);
     send_control_frames(now);
     work += core_.transmitter.queued();
     core_.transmitter.flush();
@@ -495,7 +517,24 @@ Instant Worker<N, S...>::next_deadline() const {
     if (!core_.transmitter.idle() || tcp4_.has_touched() || tcp6_.has_touched()) {
         return Instant::min();
     }
-    return std::min({core_.wheel.next_deadline(), tcp4_.next_deadline(), tcp6_.next_deadline()});
+    return std::min(
+        {core_.wheel.next_deadline(), tcp4_.next_deadline(), tcp6_.next_deadline(), next_turn_});
+}
+
+// ------------------------------------------------------------- services that open connections
+
+template <Nic N, Service... S>
+void Worker<N, S...>::take_turns(Instant now) {
+    if (openers_.empty()) [[likely]] {
+        return;
+    }
+    next_turn_ = never;
+    for (const std::uint16_t service : openers_) {
+        Opener<Worker> opener{*this, service, now};
+        next_turn_ = std::min(next_turn_, core_.listeners[service].on_turn(opener));
+    }
+    tcp4_.flush(now);
+    tcp6_.flush(now);
 }
 
 // ----------------------------------------------------------------------------------- other workers

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 /// The engine: segments, user calls and deadlines in, segments and deadlines out; no I/O, no clock.
@@ -79,8 +80,9 @@ struct Handshake {
 struct ActiveOpen {
     wire::SeqNum iss;
     std::uint32_t ts_offset = 0;
-    std::uint16_t mss = 536; ///< What our path allows.
-    std::uint8_t config = 0; ///< Which of the context's.
+    std::uint16_t mss = 536;                  ///< What our path allows.
+    std::uint8_t config = 0;                  ///< Which of the context's.
+    std::optional<std::uint32_t> ts_recent{}; ///< The peer's clock, when the port was used before.
 };
 
 /// An active open's SYN (RFC 9293 §3.10.1): makes `tcb` SYN-SENT. False, and nothing is sent, when

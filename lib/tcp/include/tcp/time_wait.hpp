@@ -52,4 +52,8 @@ struct TimeWaitResult {
 /// The least ISS of a connection that is opened anew: beyond all that the old one can have sent.
 [[nodiscard]] wire::SeqNum reopen_iss(const TimeWait& entry, wire::SeqNum proposed);
 
+/// An active open from the entry's port: `ours` begins beyond all that the old connection can have
+/// sent, and knows the peer's clock, so that a late SYN of it is not taken for a new one.
+void take_over(const TimeWait& entry, ActiveOpen& ours);
+
 } // namespace millrace::tcp
