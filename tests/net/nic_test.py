@@ -23,7 +23,7 @@ class _Echo:
 
     def __init__(self, link, *arguments):
         self._log = workplace.file("nic_echo.log")
-        program = workplace.program("../tests/net/nic_echo")
+        program = workplace.test_program("nic_echo")
         self._process = commands.start(link.server.command([program, link.device, *arguments]),
                                        self._log)
 

@@ -5,6 +5,7 @@ which have no kernel end, through a dpdk-testpmd that carries frames between the
 """
 
 import contextlib
+import json
 import subprocess
 
 from harness import commands, workplace
@@ -15,6 +16,8 @@ PEER6 = "2001:db8::1"
 SERVER4 = "198.18.0.2"
 SERVER6 = "2001:db8::2"
 SERVERS = (SERVER4, SERVER6)
+RIVAL4 = "198.18.0.3"
+RIVAL6 = "2001:db8::3"
 
 _PEER_ADDRESSES = [f"{PEER4}/24", f"{PEER6}/64"]
 _KERNEL_END = workplace.repository / "drivers-cfg" / "kernel-end.sh"
@@ -48,11 +51,11 @@ class Link:
     def after_start(self):
         """Makes what can only be made when the daemon runs."""
 
-    def _kernel_end(self, namespace, interface):
+    def _kernel_end(self, namespace, interface, addresses=_PEER_ADDRESSES):
         commands.wait_until(lambda: namespace.has_interface(interface),
                             f"{interface} appears in {namespace.name}")
         command = [_KERNEL_END, interface]
-        for address in _PEER_ADDRESSES:
+        for address in addresses:
             command += ["--address", address]
         namespace.run(command)
 
@@ -73,18 +76,27 @@ class Tap(Link):
         self._kernel_end(self.client, "mrtap0")
 
 
+def _join(one, interface, other, other_interface):
+    """A veth pair between two namespaces."""
+    one.run(["ip", "link", "add", interface, "type", "veth", "peer", "name", other_interface,
+             "netns", other.name])
+
+
+def _silent_end(namespace, interface):
+    """An end on which the kernel must not speak: no IPv6 of its own, no address."""
+    namespace.run(["sh", "-c", f"echo 1 >/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"])
+    namespace.run([_KERNEL_END, interface])
+    namespace.run(["ip", "link", "set", "dev", interface, "up"])
+
+
 class _Veth(Link):
     """A veth pair, one end in the daemon's namespace without an address, one with the peers."""
 
     def _build(self, undo):
         self.server = undo.enter_context(Namespace("server"))
         self.client = undo.enter_context(Namespace("client"))
-        self.server.run(["ip", "link", "add", "port0", "type", "veth", "peer", "name", "peer0",
-                         "netns", self.client.name])
-        # The kernel must not speak on the daemon's end: no IPv6 of its own, no address.
-        self.server.run(["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/port0/disable_ipv6"])
-        self.server.run([_KERNEL_END, "port0"])
-        self.server.run(["ip", "link", "set", "dev", "port0", "up"])
+        _join(self.server, "port0", self.client, "peer0")
+        _silent_end(self.server, "port0")
         self._kernel_end(self.client, "peer0")
 
 
@@ -95,6 +107,77 @@ class AfPacket(_Veth):
 
 class AfXdp(_Veth):
     device = "net_af_xdp0,iface=port0"
+
+
+class Impaired(AfPacket):
+    """A veth behind a bad link, which a kernel shares with the daemon:
+
+        client: peer0 ── link: left ─ link_impairment ─ right ── hub ─┬─ server: port0
+                                                         (bridge)     └─ rival: rival0
+
+    `up` impairs what the client sends, `down` what comes to it, both in link_impairment's words;
+    `report()` ends the link and says what it did."""
+
+    def __init__(self, up, down, seed=1):
+        super().__init__()
+        self._up = up
+        self._down = down
+        self._seed = seed
+
+    def _build(self, undo):
+        self.server = undo.enter_context(Namespace("server"))
+        self.client = undo.enter_context(Namespace("client"))
+        self.rival = undo.enter_context(Namespace("rival"))
+        self._middle = undo.enter_context(Namespace("link"))
+        self._middle.run(["ip", "link", "add", "hub", "type", "bridge", "mcast_snooping", "0"])
+        _join(self._middle, "left", self.client, "peer0")
+        _join(self._middle, "right", self._middle, "hub-right")
+        _join(self._middle, "hub-port", self.server, "port0")
+        _join(self._middle, "hub-rival", self.rival, "rival0")
+        for interface in ("hub-right", "hub-port", "hub-rival"):
+            self._middle.run(["ip", "link", "set", "dev", interface, "master", "hub"])
+        for interface in ("left", "right", "hub-right", "hub-port", "hub-rival"):
+            _silent_end(self._middle, interface)
+        self._middle.run(["ip", "link", "set", "dev", "hub", "up"])
+        _silent_end(self.server, "port0")
+        self._kernel_end(self.client, "peer0")
+        self._kernel_end(self.rival, "rival0", [f"{RIVAL4}/24", f"{RIVAL6}/64"])
+        for kernel in (self.client, self.rival):
+            # As Linux comes, whatever this machine is set to; and no connection learns of another.
+            kernel.sysctl(tcp_rmem="4096 131072 6291456", tcp_wmem="4096 16384 4194304",
+                          tcp_no_metrics_save=1)
+        self._start_impairment(undo)
+
+    def _start_impairment(self, undo):
+        self._log_path = workplace.file("link_impairment.log")
+        self._impairment = commands.start(
+            self._middle.command([workplace.test_program("impairment/link_impairment"),
+                                  "left", "right", "--seed", self._seed,
+                                  "--a-to-b", self._up, "--b-to-a", self._down]), self._log_path)
+        undo.callback(self._end_impairment)
+        commands.wait_until(
+            lambda: "ready" in self._log_path.read_text() or self._impairment.poll() is not None,
+            "link_impairment is ready")
+        if self._impairment.poll() is not None:
+            raise commands.CommandError(f"link_impairment: {self._log_path.read_text()}")
+
+    def _end_impairment(self):
+        if self._impairment.poll() is None:
+            self._impairment.terminate()
+            self._impairment.wait(timeout=10)
+
+    def report(self):
+        """What has happened to the frames: a dictionary of counters for "up", one for "down". Frames
+        that link_impairment itself was too slow for are a failure: the link was another one then."""
+        self._end_impairment()
+        directions = {}
+        for line in self._log_path.read_text().splitlines():
+            if line.startswith("{"):
+                counters = json.loads(line)
+                directions[{"a_to_b": "up", "b_to_a": "down"}[counters.pop("direction")]] = counters
+            elif line.startswith(("missed", "refused")) and not line.endswith(" 0"):
+                raise commands.CommandError(f"link_impairment was too slow: {line}")
+        return directions
 
 
 class Pcap(_Veth):

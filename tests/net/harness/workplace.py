@@ -30,6 +30,15 @@ def program(name):
     return path
 
 
+def test_program(name):
+    """The path of a program that only these tests use, such as "nic_echo"."""
+    path = _build / "tests" / "net" / name
+    if not path.exists():
+        raise commands.CommandError(
+            f"{path} is not there; build it: ninja -C {_build} tests/net/{name}")
+    return path
+
+
 def directory():
     """The run's directory, outside the repository; gone when the run ends."""
     global _directory
