@@ -11,6 +11,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 
 
+def set_congestion(connection, algorithm):
+    """The kernel's congestion control of a socket, whatever this machine's default is (which a
+    namespace may only set to what its machine allows everyone)."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, algorithm.encode())
+
+
 class Namespace:
     """A network namespace with a running loopback; deleted on exit."""
 
@@ -64,12 +70,14 @@ class Namespace:
             raise made[0]
         return made[0]
 
-    def connect(self, address, port, source_port=0, timeout_s=20):
+    def connect(self, address, port, source_port=0, timeout_s=20, congestion=None):
         """A TCP connection from inside."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         made = self.socket(family)
         try:
             made.settimeout(timeout_s)
+            if congestion:
+                set_congestion(made, congestion)
             if source_port:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 made.bind(("", source_port))
