@@ -238,6 +238,8 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
     settings.connections_max = config.tcp.connections_max;
     settings.flights.flights = 2 * config.tcp.connections_max; // Of either family, all at once.
     settings.half_open_max = config.tcp.half_open_max;
+    settings.orphans_max = config.tcp.orphans_max;
+    settings.ephemeral_ports = {config.tcp.ephemeral_port_first, config.tcp.ephemeral_port_last};
     settings.time_wait_max = config.tcp.time_wait.entries_max;
     settings.time_wait_durations = time_wait_durations(config);
     return settings;

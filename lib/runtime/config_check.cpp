@@ -178,6 +178,11 @@ void check_engine(const tcp::Config& engine, const std::string& section, Reading
 
 void check_tcp(const Config& config, Reading& reading) {
     check_engine(config.tcp, "tcp", reading);
+    if (!reading.failed("tcp") &&
+        config.tcp.ephemeral_port_first > config.tcp.ephemeral_port_last) {
+        report(reading, "tcp.ephemeral_port_first", "is more than ephemeral_port_last",
+               "write no more than that");
+    }
     std::set<Duration> durations{config.tcp.time_wait.duration};
     for (std::size_t i = 0; i < config.listeners.size(); ++i) {
         const bool is_new =

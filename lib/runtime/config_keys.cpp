@@ -148,8 +148,34 @@ void add_engine_keys(Section<S>& section) {
                     "Memory that a connection's queued data may hold.");
     section.integer("syn_ack_retries", &S::syn_ack_retries, {0, 30}, "",
                     "Repetitions of a SYN-ACK before a half-open connection is given up.");
+    section.template duration<milliseconds>(
+        "retransmission_timeout_initial_ms", &S::rto_initial, {10, 60'000}, "ms",
+        "The first wait for an answer to a SYN or SYN-ACK; each further one is twice as long.");
+    section.integer("syn_retries", &S::syn_retries, {0, 127}, "",
+                    "Repetitions of a SYN before the attempt is given up.");
+    section.integer("retries_1", &S::retries_1, {0, 100}, "",
+                    "Retransmissions before the neighbour's address is asked for anew (R1 of RFC "
+                    "9293).");
     section.integer("retries", &S::retries, {1, 100}, "",
                     "Retransmissions before a connection is given up (R2 of RFC 9293).");
+    section.integer("orphan_retries", &S::orphan_retries, {0, 100}, "",
+                    "The same for a connection that its service has closed, if that is less.");
+    section.boolean("keep_alive", &S::keep_alive,
+                    "Probes a peer that has been silent for long (RFC 9293 §3.8.4).");
+    section.template duration<seconds>("keep_alive_idle_s", &S::keep_alive_idle, {1, 32'767}, "s",
+                                       "For so long.");
+    section.template duration<seconds>("keep_alive_interval_s", &S::keep_alive_interval,
+                                       {1, 32'767}, "s", "From one unanswered probe to the next.");
+    section.integer("keep_alive_probes", &S::keep_alive_probes, {1, 127}, "",
+                    "Unanswered probes before the connection is reset.");
+    section.template duration<milliseconds>(
+        "user_timeout_ms", &S::user_timeout, {0, 2'000'000'000}, "ms",
+        "How long data may stay unacknowledged, or wait for a closed window (RFC 5482); 0: for as "
+        "long as there are retransmissions.");
+    section.template duration<seconds>(
+        "linger_timeout_s", &S::linger_timeout, {0, 3'600}, "s",
+        "After a service has closed: how long its peer may take to acknowledge everything before "
+        "it is reset; 0: likewise.");
 }
 
 Section<TcpConfig> tcp_section() {
@@ -159,6 +185,13 @@ Section<TcpConfig> tcp_section() {
                     "Connections of one worker.");
     section.integer("half_open_max", &TcpConfig::half_open_max, {1, entries_most}, "",
                     "Connections of one worker whose handshake is not complete.");
+    section.integer("orphans_max", &TcpConfig::orphans_max, {0, entries_most}, "",
+                    "Connections of one worker that their service has closed, and that are not in "
+                    "TIME_WAIT; who closes one more resets it.");
+    section.integer("ephemeral_port_first", &TcpConfig::ephemeral_port_first, {1, 65'535}, "",
+                    "The first of the ports that connections are opened from.");
+    section.integer("ephemeral_port_last", &TcpConfig::ephemeral_port_last, {1, 65'535}, "",
+                    "The last of them.");
     return section;
 }
 

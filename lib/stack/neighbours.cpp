@@ -205,6 +205,15 @@ void Neighbours<Addr>::confirm_doubtful(Entry& entry, Instant now) {
     }
 }
 
+template <class Addr>
+void Neighbours<Addr>::suspect(std::uint32_t index, Instant now) {
+    Entry& entry = entries_[index];
+    if (is_known(entry.state) && entry.state != NeighbourState::probe) {
+        enter(entry, NeighbourState::probe);
+        solicit(entry, now);
+    }
+}
+
 // States
 
 /// The one place where a state changes. What was under way in the old one ends.

@@ -43,6 +43,7 @@ bool advance_una(Tcb& tcb, Flight& flight, SeqNum ack, Instant now, Context& con
     tcb.send_charge -= context.buffers.drop_front(tcb.queue, bytes, flight.cursors);
     flight.repair_at = later(flight.repair_at, ack);
     tcb.snd.una = ack;
+    flight.progress = now;
     context.flights.acknowledge(flight, ack, [&](const SentRecord& record) {
         if (!record.sacked) {
             note_delivered(tcb, flight, record, now, news);

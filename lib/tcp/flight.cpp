@@ -63,6 +63,9 @@ void Flights::unlink(Flight& flight, std::uint32_t index) {
 }
 
 void Flights::append(Flight& flight, SeqNum left, SeqNum right, Instant now) {
+    if (flight.tail == none) {
+        flight.progress = now;
+    }
     const std::uint32_t index = make_record(flight);
     if (index == none) {
         extend_tail(flight, right, now);

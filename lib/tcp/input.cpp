@@ -24,7 +24,7 @@ struct Trimmed {
 bool passes_paws(const Tcb& tcb, const TcpSegment& segment, Instant now) {
     constexpr std::uint32_t outdated_ms = 24U * 24 * 3600 * 1000;
     const auto older = static_cast<std::int32_t>(segment.options.ts_val - tcb.ts_recent) < 0;
-    return !older || timestamp_clock(now) - tcb.ts_recent_ms > outdated_ms;
+    return !older || timestamp_clock(now) - tcb.heard_ms > outdated_ms;
 }
 
 /// Step 1: RFC 9293 §3.4's four cases of an acceptable segment. A reset's text counts for nothing.
@@ -197,10 +197,16 @@ void enter_closed(Tcb& tcb) {
     tcb.ack_delayed = false;
 }
 
-void update_ts_recent(Tcb& tcb, const TcpSegment& segment, Instant now) {
+void note_heard(Tcb& tcb, Instant now) {
+    tcb.heard_ms = timestamp_clock(now);
+    if (tcb.timer == RetransmitTimer::keep_alive) {
+        tcb.retransmits = 0; // Whatever it says, the peer is there.
+    }
+}
+
+void update_ts_recent(Tcb& tcb, const TcpSegment& segment) {
     if (tcb.timestamps && segment.options.has_timestamps && segment.seq <= tcb.rcv.acked) {
         tcb.ts_recent = segment.options.ts_val;
-        tcb.ts_recent_ms = timestamp_clock(now);
     }
 }
 
@@ -233,7 +239,8 @@ Arrival segment_arrives(Tcb& tcb, const TcpSegment& segment, const Slice& text, 
     if (arrival.drop != Drop::none || tcb.state == State::closed) {
         return arrival;
     }
-    update_ts_recent(tcb, segment, now);
+    note_heard(tcb, now);
+    update_ts_recent(tcb, segment);
     process_text(tcb, segment, text, now, context, arrival);
     return arrival;
 }

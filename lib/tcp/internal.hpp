@@ -52,7 +52,8 @@ void emit_syn(Tcb& tcb, Instant now, Context& context);
 /// A reset from within the connection.
 void emit_reset(Tcb& tcb, Context& context);
 
-/// A segment that says nothing new, to make the peer acknowledge: the probe of a closed window.
+/// A segment that says nothing new, to make the peer acknowledge: the probe of a closed window, or
+/// of a peer that has been silent.
 void emit_probe(Tcb& tcb, Instant now, Context& context);
 
 /// Sends what the peer's window takes, however little that is (RFC 9293 §3.8.6.2.1, the override).
@@ -116,7 +117,24 @@ void enter_closed(Tcb& tcb);
 /// RFC 7323 §4.3: takes SEG.TSval when the segment does not begin behind the byte acknowledged
 /// last. Only once the segment's ACK has been found good, or a stranger could set TS.Recent with
 /// less luck.
-void update_ts_recent(Tcb& tcb, const wire::TcpSegment& segment, Instant now);
+void update_ts_recent(Tcb& tcb, const wire::TcpSegment& segment);
+
+/// An acceptable segment has come.
+void note_heard(Tcb& tcb, Instant now);
+
+// keep_alive.cpp
+
+/// While nothing is in flight and nothing waits: sets keep-alive's deadline where it is wanted and
+/// not set yet. It is not moved by what comes; `keep_alive_timer` finds out.
+void watch_peer(Tcb& tcb, Instant now, const Config& config);
+
+/// That deadline has come: the peer has been heard since, is probed, or is given up. Events.
+[[nodiscard]] std::uint8_t keep_alive_timer(Tcb& tcb, Instant now, Context& context);
+
+// timers.cpp
+
+/// Brings the retransmission deadline forward to when the user's patience ends.
+void end_with_user_timeout(Tcb& tcb, Instant now, const Context& context);
 
 // output.cpp: the initial congestion window in bytes (RFC 6928).
 [[nodiscard]] std::uint32_t initial_window(const Tcb& tcb, const Context& context);

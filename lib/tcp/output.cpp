@@ -359,6 +359,22 @@ bool transmit(Tcb& tcb, Instant now, Context& context) {
     return transmit_repairs(tcb, flight, now, context) && transmit_new(tcb, now, context);
 }
 
+/// Waits for an acknowledgement, or for a closed window to open.
+void start_retransmission_timer(Tcb& tcb, Instant now, Context& context) {
+    tcb.timer = RetransmitTimer::retransmission;
+    tcb.retransmit_deadline = now + tcb.rtt.rto();
+    if (tcb.flight_slot != Flight::none) {
+        const Flight& flight = context.flights[tcb.flight_slot];
+        tcb.retransmit_deadline = flight.timer_base + tcb.rtt.rto();
+        const Instant probe = tail_loss_probe_due(tcb, flight, now, context);
+        if (probe != never) { // In place of the first time-out at the latest (RFC 8985 §7.2).
+            tcb.timer = RetransmitTimer::tail_loss_probe;
+            tcb.retransmit_deadline = std::min(probe, tcb.retransmit_deadline);
+        }
+    }
+    end_with_user_timeout(tcb, now, context);
+}
+
 /// The timer runs while something is unacknowledged (RFC 6298 §5.1), or while something waits for a
 /// closed window to open (RFC 9293 §3.8.6.1).
 void set_retransmission_timer(Tcb& tcb, Instant now, Context& context) {
@@ -370,21 +386,20 @@ void set_retransmission_timer(Tcb& tcb, Instant now, Context& context) {
         tcb.rtt.restore(context.config(tcb));
         tcb.retransmit_deadline = never;
     }
+    if (waits && !tcb.persisting && context.config(tcb).user_timeout > Duration{}) {
+        tcb.sent_ms = timestamp_clock(now);
+    }
     tcb.persisting = waits;
     if (!in_flight && !waits) {
+        watch_peer(tcb, now, context.config(tcb));
+        return;
+    }
+    if (tcb.timer == RetransmitTimer::keep_alive) { // What it counted is over.
+        tcb.retransmits = 0;
         tcb.retransmit_deadline = never;
-    } else if (tcb.retransmit_deadline == never) {
-        tcb.timer = RetransmitTimer::retransmission;
-        tcb.retransmit_deadline = now + tcb.rtt.rto();
-        if (in_flight) {
-            const Flight& flight = context.flights[tcb.flight_slot];
-            tcb.retransmit_deadline = flight.timer_base + tcb.rtt.rto();
-            const Instant probe = tail_loss_probe_due(tcb, flight, now, context);
-            if (probe != never) { // In place of the first time-out at the latest (RFC 8985 §7.2).
-                tcb.timer = RetransmitTimer::tail_loss_probe;
-                tcb.retransmit_deadline = std::min(probe, tcb.retransmit_deadline);
-            }
-        }
+    }
+    if (tcb.retransmit_deadline == never) {
+        start_retransmission_timer(tcb, now, context);
     }
 }
 
@@ -491,7 +506,6 @@ void emit_probe(Tcb& tcb, Instant now, Context& context) {
     // Outside the peer's window by one, so it must be answered; the byte itself was received long
     // ago.
     static_cast<void>(push_segment(tcb, tcb.snd.una - 1, now, context));
-    context.counters.add(Counter::zero_window_probes);
 }
 
 void emit_override(Tcb& tcb, Instant now, Context& context) {
@@ -529,6 +543,8 @@ bool flush(Tcb& tcb, Instant now, Context& context) {
         if (!all) {
             return false;
         }
+    } else if (tcb.state == State::fin_wait_2) {
+        watch_peer(tcb, now, context.config(tcb));
     }
     if (window_update_due(tcb, context)) {
         tcb.ack_now = true;

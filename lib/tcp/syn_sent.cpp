@@ -14,7 +14,7 @@ namespace flag = wire::tcp_flag;
 namespace {
 
 /// What both sides have offered is agreed; what the peer's SYN does not offer is off.
-void agree_on_options(Tcb& tcb, const TcpSegment& segment, Instant now, const Config& config) {
+void agree_on_options(Tcb& tcb, const TcpSegment& segment, const Config& config) {
     const wire::TcpOptions& options = segment.options;
     tcb.timestamps = tcb.timestamps && options.has_timestamps;
     tcb.sack = tcb.sack && options.sack_permitted;
@@ -24,19 +24,19 @@ void agree_on_options(Tcb& tcb, const TcpSegment& segment, Instant now, const Co
     tcb.snd_mss = std::min(tcb.snd_mss, peer_mss(options));
     if (tcb.timestamps) {
         tcb.ts_recent = options.ts_val;
-        tcb.ts_recent_ms = timestamp_clock(now);
     }
 }
 
 /// A SYN older than what the peer's clock has shown before, in an incarnation whose port was taken
 /// over from TIME-WAIT. One that acknowledges our SYN is new all the same.
 bool is_of_the_past(const Tcb& tcb, const TcpSegment& segment) {
-    return tcb.ts_recent_ms != 0 && segment.options.has_timestamps &&
+    return tcb.heard_ms != 0 && segment.options.has_timestamps &&
            static_cast<std::int32_t>(segment.options.ts_val - tcb.ts_recent) < 0;
 }
 
 void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
-    agree_on_options(tcb, segment, now, context.config(tcb));
+    agree_on_options(tcb, segment, context.config(tcb));
+    tcb.heard_ms = timestamp_clock(now);
     tcb.rcv.nxt = tcb.rcv.acked = segment.seq + 1;
     tcb.rcv.edge =
         tcb.rcv.nxt + std::min<std::uint32_t>(context.config(tcb).receive_buffer_bytes, UINT16_MAX);

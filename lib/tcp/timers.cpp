@@ -1,11 +1,29 @@
 #include "internal.hpp"
 #include "recovery.hpp"
 
+#include "tcp/isn.hpp"
+
+#include <algorithm>
+
 namespace millrace::tcp {
 
 using wire::SeqNum;
 
 namespace {
+
+/// When the user's patience ends with what is in flight or waits for a window; `never` without a
+/// user timeout.
+Instant user_timeout_due(const Tcb& tcb, Instant now, const Context& context) {
+    const Duration timeout = context.config(tcb).user_timeout;
+    if (timeout <= Duration{}) {
+        return never;
+    }
+    if (tcb.flight_slot != Flight::none) {
+        return context.flights[tcb.flight_slot].progress + timeout;
+    }
+    const std::chrono::milliseconds waiting{timestamp_clock(now) - tcb.sent_ms};
+    return now - waiting + timeout;
+}
 
 /// R2 has been reached: the connection is given up (RFC 9293 §3.8.3).
 std::uint8_t give_up(Tcb& tcb, Context& context) {
@@ -23,11 +41,17 @@ std::uint8_t handshake_timer(Tcb& tcb, Instant now, Context& context) {
     ++tcb.retransmits;
     tcb.rtt.back_off(context.config(tcb));
     tcb.retransmit_deadline = now + tcb.rtt.rto();
+    end_with_user_timeout(tcb, now, context);
     Flight& flight = context.flights[tcb.flight_slot];
     context.flights.mark_retransmitted(flight, flight.head, now);
     context.counters.add(Counter::syn_retransmits);
     emit_syn(tcb, now, context);
     return 0;
+}
+
+/// How many retransmissions, or unanswered probes of a window, there may be (R2).
+unsigned retries_of(const Tcb& tcb, const Config& config) {
+    return tcb.user_gone ? std::min(config.orphan_retries, config.retries) : config.retries;
 }
 
 std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
@@ -38,6 +62,8 @@ std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
     ++tcb.retransmits; // Set back by whatever the peer answers.
     tcb.rtt.back_off(context.config(tcb));
     tcb.retransmit_deadline = now + tcb.rtt.rto();
+    end_with_user_timeout(tcb, now, context);
+    context.counters.add(Counter::zero_window_probes);
     emit_probe(tcb, now, context);
     return 0;
 }
@@ -62,6 +88,7 @@ std::uint8_t flight_timer(Tcb& tcb, Instant now, Context& context) {
     case RetransmitTimer::reordering:
         take_news(tcb, flight, {}, now, context);
         return 0;
+    case RetransmitTimer::keep_alive: // Only while nothing is in flight.
     case RetransmitTimer::retransmission:
         break;
     }
@@ -70,27 +97,44 @@ std::uint8_t flight_timer(Tcb& tcb, Instant now, Context& context) {
 
 std::uint8_t retransmit_deadline_passed(Tcb& tcb, Instant now, Context& context) {
     tcb.retransmit_deadline = never;
+    if (tcb.timer == RetransmitTimer::keep_alive) {
+        return keep_alive_timer(tcb, now, context);
+    }
+    if (user_timeout_due(tcb, now, context) <= now) {
+        return give_up(tcb, context);
+    }
     if (tcb.state == State::syn_sent || tcb.state == State::syn_received) {
         return handshake_timer(tcb, now, context);
     }
-    if (tcb.retransmits >= context.config(tcb).retries &&
+    if (tcb.retransmits >= retries_of(tcb, context.config(tcb)) &&
         (tcb.persisting || tcb.timer == RetransmitTimer::retransmission)) {
         return give_up(tcb, context);
     }
     return tcb.persisting ? probe_timer(tcb, now, context) : flight_timer(tcb, now, context);
 }
 
-std::uint8_t user_deadline_passed(Tcb& tcb) {
+std::uint8_t user_deadline_passed(Tcb& tcb, Context& context) {
     tcb.user_deadline = never;
     if (tcb.user_gone && tcb.state == State::fin_wait_2) {
         // Nobody waits for the peer's FIN; TIME-WAIT answers it should it still come.
         tcb.state = State::time_wait;
         return 0;
     }
-    return tcb.user_gone ? std::uint8_t{0} : event::user_deadline;
+    if (tcb.user_gone) {
+        context.counters.add(Counter::linger_timeouts);
+        emit_reset(tcb, context);
+        enter_closed(tcb);
+        return event::aborted;
+    }
+    return event::user_deadline;
 }
 
 } // namespace
+
+void end_with_user_timeout(Tcb& tcb, Instant now, const Context& context) {
+    tcb.retransmit_deadline =
+        std::min(tcb.retransmit_deadline, user_timeout_due(tcb, now, context));
+}
 
 std::uint8_t deadline_passed(Tcb& tcb, Instant now, Context& context) {
     if (tcb.ack_deadline <= now) {
@@ -103,7 +147,7 @@ std::uint8_t deadline_passed(Tcb& tcb, Instant now, Context& context) {
         events |= retransmit_deadline_passed(tcb, now, context);
     }
     if (tcb.user_deadline <= now && tcb.state != State::closed) {
-        events |= user_deadline_passed(tcb);
+        events |= user_deadline_passed(tcb, context);
     }
     return events;
 }

@@ -26,7 +26,7 @@ bool open(Tcb& tcb, const ActiveOpen& ours, Instant now, Context& context) {
     tcb.ts_offset = ours.ts_offset;
     if (ours.ts_recent) {
         tcb.ts_recent = *ours.ts_recent;
-        tcb.ts_recent_ms = std::max(timestamp_clock(now), 1U);
+        tcb.heard_ms = std::max(timestamp_clock(now), 1U);
     }
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
     tcb.rtt.restore(context.config(tcb));
@@ -54,7 +54,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.rcv.edge =
         tcb.rcv.nxt + std::min<std::uint32_t>(context.config(tcb).receive_buffer_bytes, UINT16_MAX);
     tcb.ts_recent = handshake.ts_recent;
-    tcb.ts_recent_ms = timestamp_clock(now);
+    tcb.heard_ms = timestamp_clock(now);
     tcb.ts_offset = handshake.ts_offset;
     tcb.snd.wl1 = segment.seq;
     tcb.snd.wl2 = segment.ack;
@@ -110,8 +110,13 @@ bool close(Tcb& tcb, Instant now, Context& context) {
     }
     tcb.user_gone = true;
     shutdown(tcb);
-    tcb.user_deadline =
-        tcb.state == State::fin_wait_2 ? now + context.config(tcb).fin_wait_2 : never;
+    const Config& config = context.config(tcb);
+    if (tcb.state == State::fin_wait_2) {
+        tcb.user_deadline = now + config.fin_wait_2;
+    } else {
+        tcb.user_deadline =
+            config.linger_timeout > Duration{} ? now + config.linger_timeout : never;
+    }
     return false;
 }
 

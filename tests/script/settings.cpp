@@ -102,6 +102,30 @@ const std::map<std::string_view, Take> configured{
      }},
     {"retries", [](Settings& s, const Setting& v,
                    Family) { s.worker.tcp.front().retries = number_as<std::uint8_t>(v); }},
+    {"keep_alive", [](Settings& s, const Setting& v,
+                      Family) { s.worker.tcp.front().keep_alive = number(v) != 0; }},
+    {"keep_alive_idle_s", [](Settings& s, const Setting& v,
+                             Family) { s.worker.tcp.front().keep_alive_idle = seconds(v); }},
+    {"keep_alive_interval_s",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.front().keep_alive_interval = seconds(v);
+     }},
+    {"keep_alive_probes",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.front().keep_alive_probes = number_as<std::uint8_t>(v);
+     }},
+    {"user_timeout_ms", [](Settings& s, const Setting& v,
+                           Family) { s.worker.tcp.front().user_timeout = milliseconds(v); }},
+    {"linger_timeout_s", [](Settings& s, const Setting& v,
+                            Family) { s.worker.tcp.front().linger_timeout = seconds(v); }},
+    {"retries_1", [](Settings& s, const Setting& v,
+                     Family) { s.worker.tcp.front().retries_1 = number_as<std::uint8_t>(v); }},
+    {"orphan_retries",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.front().orphan_retries = number_as<std::uint8_t>(v);
+     }},
+    {"orphans_max", [](Settings& s, const Setting& v,
+                       Family) { s.worker.orphans_max = number_as<std::uint32_t>(v); }},
     {"connections_max", [](Settings& s, const Setting& v,
                            Family) { s.worker.connections_max = number_as<std::uint32_t>(v); }},
     {"half_open_max", [](Settings& s, const Setting& v,

@@ -192,6 +192,10 @@ const Mistake mistakes[] = {
      "[listen.tcp]\nretransmission_timeout_max_ms = 1000\n",
      {"m.toml:10: listen[0].tcp.retransmission_timeout_min_ms: is more than "
       "retransmission_timeout_max_ms; write no more than that"}},
+    {"EphemeralPortsCrossed",
+     "[tcp]\nephemeral_port_first = 50000\nephemeral_port_last = 49999\n",
+     {"m.toml:6: tcp.ephemeral_port_first: is more than ephemeral_port_last; write no more than "
+      "that"}},
     {"PoolSizeForAListener",
      "[[listen]]\nservice = \"echo\"\nport = 7\n[listen.tcp]\nconnections_max = 10\n",
      {"m.toml:9: listen[0].tcp.connections_max: unknown key; it belongs in [tcp]"}},

@@ -44,6 +44,19 @@ syn_ack_retries = 3
 retries = 8
 connections_max = 1000
 half_open_max = 2000
+retransmission_timeout_initial_ms = 500
+syn_retries = 2
+retries_1 = 1
+orphan_retries = 4
+keep_alive = true
+keep_alive_idle_s = 60
+keep_alive_interval_s = 5
+keep_alive_probes = 6
+user_timeout_ms = 9000
+linger_timeout_s = 7
+orphans_max = 50
+ephemeral_port_first = 40000
+ephemeral_port_last = 50000
 [tcp.time_wait]
 duration_s = 10
 policy = "strict"
@@ -137,6 +150,23 @@ TEST(Config, ReadsTcp) {
     EXPECT_EQ(tcp.time_wait.entries_max, 3000U);
 }
 
+TEST(Config, ReadsHowLongConnectionsLive) {
+    const TcpConfig tcp = loaded(everything).tcp;
+    EXPECT_EQ(tcp.rto_initial, 500ms);
+    EXPECT_EQ(tcp.syn_retries, 2);
+    EXPECT_EQ(tcp.retries_1, 1);
+    EXPECT_EQ(tcp.orphan_retries, 4);
+    EXPECT_TRUE(tcp.keep_alive);
+    EXPECT_EQ(tcp.keep_alive_idle, 60s);
+    EXPECT_EQ(tcp.keep_alive_interval, 5s);
+    EXPECT_EQ(tcp.keep_alive_probes, 6);
+    EXPECT_EQ(tcp.user_timeout, 9s);
+    EXPECT_EQ(tcp.linger_timeout, 7s);
+    EXPECT_EQ(tcp.orphans_max, 50U);
+    EXPECT_EQ(tcp.ephemeral_port_first, 40'000);
+    EXPECT_EQ(tcp.ephemeral_port_last, 50'000);
+}
+
 TEST(Config, ReadsListeners) {
     const Config config = loaded(everything);
     ASSERT_EQ(config.listeners.size(), 3U);
@@ -179,7 +209,7 @@ TEST(Config, AListenersEngineStandsOnTheCommonOne) {
     EXPECT_EQ(own.delayed_ack, 0ms);
     EXPECT_EQ(own.retries, 5);
     EXPECT_EQ(own.rto_min, 300ms) << "[tcp] has it";
-    EXPECT_EQ(own.rto_initial, tcp::Config{}.rto_initial);
+    EXPECT_EQ(own.challenge_ack_interval, tcp::Config{}.challenge_ack_interval);
     EXPECT_EQ(config.listeners[1].tcp, config.tcp);
 }
 
@@ -199,8 +229,8 @@ TEST(Config, EachEngineStandsOnce) {
     config.listeners[1].tcp.retries = 5;
     config.listeners[2].tcp.retries = 6;
     config.listeners[3].tcp.retries = 5;
-    EXPECT_THAT(engine_configs(config), ElementsAre(tcp::Config{}, config.listeners[1].tcp,
-                                                    config.listeners[2].tcp));
+    EXPECT_THAT(engine_configs(config),
+                ElementsAre(tcp::Config{}, config.listeners[1].tcp, config.listeners[2].tcp));
 }
 
 TEST(Config, LeavesDefaultsWhereNothingIsSaid) {

@@ -57,6 +57,9 @@ struct TimeWaitConfig {
 struct TcpConfig : tcp::Config {
     std::uint32_t connections_max = 65'536;
     std::uint32_t half_open_max = 8'192;
+    std::uint32_t orphans_max = 65'536;
+    std::uint16_t ephemeral_port_first = 32'768;
+    std::uint16_t ephemeral_port_last = 60'999;
     TimeWaitConfig time_wait;
 };
 

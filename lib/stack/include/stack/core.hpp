@@ -36,6 +36,7 @@ struct WorkerSettings {
     PortRange ephemeral_ports;        ///< Of connections that we open.
     std::uint32_t connections_max = 65536; ///< Of each family.
     std::uint32_t half_open_max = 8192;
+    std::uint32_t orphans_max = 65536; ///< Connections whose user is gone; what is more is reset.
     std::uint32_t time_wait_max = 65536;
     std::uint32_t reassemblies_max = 8192; ///< Connections with a gap in what they received.
     tcp::Flights::Limits
@@ -76,6 +77,7 @@ struct Core {
     Transmitter<N> transmitter;
     Listeners<S...> listeners;
     tcp::Context context{settings.tcp, buffers, reassemblies, flights, tcp_counters, output};
+    std::uint32_t orphans = 0; ///< Connections of either family whose user is gone.
     bool draining = false;
 
     /// The packets of one queue may all end at one worker, or at each of them: together they may

@@ -72,6 +72,7 @@ struct Connection {
     bool opened : 1 = false;        ///< The service knows of the connection.
     bool gone : 1 = false;          ///< Has ended while touched: the slot goes when it is flushed.
     bool active : 1 = false;        ///< Opened by us: its service hears when that fails.
+    bool orphan : 1 = false;        ///< Its user is gone, and it is counted among those.
     EndReason end_reason = EndReason::none;
     std::uint32_t next_touched = nothing;
     std::uint32_t neighbour = nothing;

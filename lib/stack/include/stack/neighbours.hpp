@@ -117,6 +117,9 @@ class Neighbours {
         }
     }
 
+    /// TCP doubts that the neighbour gets our packets: it is asked at once.
+    void suspect(std::uint32_t index, Instant now);
+
     /// Calls `f(packet handle, index)` for each held packet whose neighbour is known by now; the
     /// handle is the callee's.
     template <class F>

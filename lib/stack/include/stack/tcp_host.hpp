@@ -154,6 +154,7 @@ class TcpHost {
     void end(ConnectionType& connection, Instant now);
     void fill_time_wait(std::uint32_t slot, const ConnectionType& connection, Instant now);
     void free_connection(ConnectionType& connection);
+    [[nodiscard]] bool adopt_orphan(ConnectionType& connection, Instant now);
     [[nodiscard]] std::uint32_t make_time_wait();
     void remove_time_wait(std::uint32_t slot);
 

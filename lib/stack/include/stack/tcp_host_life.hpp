@@ -85,7 +85,7 @@ std::uint32_t TcpHost<Addr, C>::make_connection(const Key& key, std::uint16_t li
     connection.listener = listener;
     connection.neighbour = neighbour;
     connection.touched = connection.end_delivered = connection.opened = connection.gone = false;
-    connection.active = false;
+    connection.active = connection.orphan = false;
     connection.end_reason = EndReason::none;
     std::memset(connection.state, 0, sizeof connection.state);
     connection.publish(key);
@@ -145,6 +145,9 @@ void TcpHost<Addr, C>::settle(ConnectionType& connection, Instant now) {
 template <class Addr, class C>
 void TcpHost<Addr, C>::end(ConnectionType& connection, Instant now) {
     tell_end(connection, now);
+    if (connection.orphan) {
+        --core_.orphans;
+    }
     const std::uint64_t hash = table_.hash(connection.key());
     const std::uint32_t from =
         Reference{Reference::Kind::connection, connections_.index_of(connection)}.bits;
@@ -161,6 +164,21 @@ void TcpHost<Addr, C>::end(ConnectionType& connection, Instant now) {
     }
     ++table_changes_;
     free_connection(connection);
+}
+
+/// The user of a connection has left it. False when there were too many such already, and it has
+/// ended.
+template <class Addr, class C>
+bool TcpHost<Addr, C>::adopt_orphan(ConnectionType& connection, Instant now) {
+    connection.orphan = true;
+    if (++core_.orphans <= core_.settings.orphans_max) {
+        return true;
+    }
+    core_.counters.add(Counter::orphans_reset);
+    tcp::abort(connection.tcb, now, core_.context);
+    transmit_output(connection, now);
+    end(connection, now);
+    return false;
 }
 
 /// Gives back all that a connection holds, and its slot. It is no longer in the table.

@@ -33,6 +33,10 @@ void TcpHost<Addr, C>::flush(Instant now) {
             connections_.release(connections_.index_of(connection));
             continue;
         }
+        if (tcb.user_gone && !connection.orphan && !tcp::has_ended(tcb) &&
+            !adopt_orphan(connection, now)) {
+            continue;
+        }
         bool done = false;
         while (!done && core_.transmitter.has_room(tcp::Output::capacity)) {
             done = tcp::flush(tcb, now, core_.context);
@@ -65,6 +69,9 @@ void TcpHost<Addr, C>::connection_timer(timer::Node& node, Instant now) {
     }
     const std::uint8_t events = tcp::deadline_passed(connection.tcb, now, core_.context);
     note_end(connection, events);
+    if (connection.tcb.retransmits > config_of(connection.listener).retries_1) {
+        neighbours_.suspect(connection.neighbour, now); // R1 (RFC 9293 §3.8.3).
+    }
     if ((events & tcp::event::user_deadline) != 0) {
         tell(connection, SocketEvent::deadline, now);
     }

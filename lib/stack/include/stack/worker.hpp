@@ -670,6 +670,7 @@ void Worker<N, S...>::publish_gauges() {
     gauges_.set(Gauge::connections, tcp4_.connections() + tcp6_.connections());
     gauges_.set(Gauge::half_open, tcp4_.half_open() + tcp6_.half_open());
     gauges_.set(Gauge::time_wait, tcp4_.time_wait() + tcp6_.time_wait());
+    gauges_.set(Gauge::orphans, core_.orphans);
     gauges_.set(Gauge::neighbours, neighbours4_.size() + neighbours6_.size());
     gauges_.set(Gauge::slices_queued, core_.buffers.nodes().in_use());
     gauges_.set(Gauge::chunks_in_use, core_.buffers.chunks().in_use());

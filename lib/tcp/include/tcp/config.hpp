@@ -16,7 +16,18 @@ struct Config {
     Duration delayed_ack = 40ms; ///< RFC 9293 §3.8.6.3 allows 500 ms.
     Duration fin_wait_2 = 60s;   ///< For connections whose user is gone.
     Duration challenge_ack_interval = 500ms; ///< At most one a connection in this time.
+    bool keep_alive = false;                 ///< Probe a peer that has been silent for long.
+    Duration keep_alive_idle = 7200s;        ///< So long; at most 24 days.
+    Duration keep_alive_interval = 75s;      ///< Between probes that nobody answers.
+    std::uint8_t keep_alive_probes = 9;      ///< So many, before the connection is reset.
+    /// How long data may stay unacknowledged, or wait for a closed window; zero: as long as there
+    /// are retransmissions (RFC 5482 §3.1's local user timeout; Linux's TCP_USER_TIMEOUT).
+    Duration user_timeout{};
+    /// How long after `close` the peer may take to acknowledge everything; zero: likewise.
+    Duration linger_timeout{};
+    std::uint8_t retries_1 = 3;       ///< R1: retransmissions before the neighbour is doubted.
     std::uint8_t retries = 15;        ///< R2: retransmissions before a connection is given up.
+    std::uint8_t orphan_retries = 8;  ///< The same for one whose user is gone, if that is less.
     std::uint8_t syn_retries = 6;     ///< Of our SYN.
     std::uint8_t syn_ack_retries = 5; ///< Of our SYN,ACK.
     std::uint8_t initial_window_segments = 10; ///< RFC 6928.

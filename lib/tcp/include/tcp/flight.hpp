@@ -70,6 +70,7 @@ struct Flight {
     wire::SeqNum repair_at;        ///< Where the last repair ended.
 
     Instant timer_base = never; ///< What the retransmission time-out counts from.
+    Instant progress{};         ///< When SND.UNA moved last, or the first of it was sent.
 
     Repair repair = Repair::open;
     bool undoable : 1 = false;      ///< What the last reduction took away is kept below.

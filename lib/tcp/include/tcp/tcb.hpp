@@ -20,6 +20,7 @@ enum class RetransmitTimer : std::uint8_t {
     retransmission,  ///< RFC 6298, or a SYN's.
     tail_loss_probe, ///< RFC 8985 §7.
     reordering,      ///< What RACK waits for before it calls a segment lost (RFC 8985 §6.2).
+    keep_alive,      ///< Nothing is in flight: the next look at how long the peer has been silent.
 };
 
 /// The transmission control block: one connection as the engine knows it, without addresses.
@@ -42,7 +43,8 @@ enum class RetransmitTimer : std::uint8_t {
 /// the second what leaves with data and acknowledgements, the rest what losses and clocks need.
 struct Tcb {
     State state = State::closed;
-    std::uint8_t retransmits = 0; ///< Of the first unacknowledged byte, or unanswered probes.
+    /// Of the first unacknowledged byte; or probes, of a window or of a peer, without an answer.
+    std::uint8_t retransmits = 0;
     RetransmitTimer timer = RetransmitTimer::retransmission;
     std::uint8_t config = 0;        ///< Which of the context's.
     std::uint8_t snd_scale : 4 = 0; ///< Shift of the windows we receive (RFC 7323 §2).
@@ -86,9 +88,9 @@ struct Tcb {
         wire::SeqNum wl1, wl2;
     } snd;
 
-    std::uint32_t ts_recent = 0;    ///< TS.Recent
-    std::uint32_t ts_recent_ms = 0; ///< When it was set, on the 1 ms clock.
-    std::uint32_t ts_offset = 0;    ///< Added to the 1 ms clock in what we send.
+    std::uint32_t ts_recent = 0; ///< TS.Recent
+    std::uint32_t heard_ms = 0;  ///< When an acceptable segment last came, on the 1 ms clock.
+    std::uint32_t ts_offset = 0; ///< Added to the 1 ms clock in what we send.
 
     Instant retransmit_deadline = never; ///< Or the next probe of a closed window.
     Instant ack_deadline = never;
@@ -105,10 +107,12 @@ struct Tcb {
     RttEstimator rtt;
     std::uint8_t reordering_multiplier : 4 = 1; ///< RACK.reo_wnd_mult
     std::uint8_t reordering_persist : 4 = 0;    ///< RACK.reo_wnd_persist: recoveries it stays.
-    std::uint32_t sent_ms = 0;                  ///< When data was last sent, on the 1 ms clock.
+    /// When data was last sent, or began to wait for a window, on the 1 ms clock.
+    std::uint32_t sent_ms = 0;
     std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.
 
-    Instant user_deadline = never; ///< The user's; the end of FIN-WAIT-2 when it is gone.
+    /// The user's. When it is gone: the end of FIN-WAIT-2, and of its patience before that.
+    Instant user_deadline = never;
 
     /// One past the last byte queued.
     [[nodiscard]] wire::SeqNum queue_end() const { return snd.una + queue.length; }
