@@ -163,7 +163,7 @@ def _verdict(holds, by_percent):
 def _print_transfers(results, options):
     print(f"\nGoodput in Mbit/s of {options.megabytes} MB, RTT 20 ms, bottleneck 100 Mbit/s with "
           f"250 kB of queue, loss both ways: median (least to most) of {options.repeats}\n")
-    print("| loss | millrace | millrace | kernel | ratio | at least 0.95 |")
+    print("| loss | millrace and the rival | millrace | kernel | ratio | at least 0.95 |")
     print("|---|---|---|---|---|---|")
     all_hold = True
     for loss, way in itertools.product(options.loss, options.ways):
