@@ -14,7 +14,7 @@ declare -A packages=(
            libspdlog-dev nlohmann-json3-dev libboost-dev"
   [run]="iproute2 ethtool socat"
   [check]="curl iputils-ping"
-  [test]="libgtest-dev libgmock-dev libbenchmark-dev libtbb-dev clang-14 libclang-rt-14-dev
+  [test]="libgtest-dev libgmock-dev libbenchmark-dev libtbb-dev clang-14 llvm-14 libclang-rt-14-dev
           clang-format-14 ccache shellcheck wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev"
   [pci]="dpdk pciutils kmod"
 )

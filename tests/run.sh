@@ -8,13 +8,14 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 2
 source "$root/drivers-cfg/packages.sh"
 
 all_stages=(scripts gcc sim bench nodpdk sanitize fuzz tsan net quickstart)
+optional_stages=(mutants) # Run where --only asks for them.
 
 usage() {
   cat <<TEXT
 usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
 
   --quick        one build (g++), its unit tests, simulations and real peers with short loads
-  --only STAGE   only this stage (may be repeated): ${all_stages[*]}
+  --only STAGE   only this stage (may be repeated): ${all_stages[*]} ${optional_stages[*]}
   --no-install   do not look for missing packages
 
   scripts    shellcheck, and Python's own compiler, over every script; clang-format over every source
@@ -25,6 +26,8 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   sanitize   build with clang 14, warnings are errors; all of the above under ASan and UBSan
   fuzz       every fuzz target for ${MILLRACE_FUZZ_SECONDS:-10} s (MILLRACE_FUZZ_SECONDS), in that build
   tsan       what several threads touch, under the thread sanitizer (clang 14)
+  mutants    ${MILLRACE_MUTANTS:-5} mechanisms (MILLRACE_MUTANTS) are broken on purpose, others for each commit, and
+             their tests have to fail; only where asked for
   net        real peers in network namespaces (root)
   quickstart ./quickstart.sh --check, with g++'s build (root)
 
@@ -40,7 +43,7 @@ while (($# > 0)); do
     --quick) quick=1 && shift ;;
     --no-install) install= && shift ;;
     --only)
-      [[ " ${all_stages[*]} " == *" ${2:-} "* ]] || { usage >&2; exit 2; }
+      [[ " ${all_stages[*]} ${optional_stages[*]} " == *" ${2:-} "* ]] || { usage >&2; exit 2; }
       stages+=("$2") && shift 2
       ;;
     --help) usage && exit 0 ;;
@@ -240,6 +243,17 @@ stage_bench() {
 stage_nodpdk() {
   CC="${ccache}gcc" CXX="${ccache}g++" build build/test-nodpdk all -Ddpdk=disabled &&
     meson_tests build/test-nodpdk 4 "" --no-rebuild
+}
+
+stage_mutants() {
+  local count=${MILLRACE_MUTANTS:-5}
+  say "breaking $count mechanisms on purpose"
+  if /usr/bin/python3 tests/mutate.py --sample "$count" >"$scratch/mutants.log" 2>&1; then
+    tally "$count" 0 0
+  else
+    fail "a broken mechanism that no test notices" "tests/mutate.py ID"
+    cat "$scratch/mutants.log"
+  fi
 }
 
 sanitize_build() {
