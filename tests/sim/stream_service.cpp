@@ -69,7 +69,7 @@ std::uint32_t StreamService::receive(stack::Socket& socket, const Slice& text) {
 }
 
 void StreamService::on(stack::Socket& socket, stack::SocketEvent event) {
-    if (event == stack::SocketEvent::opened) {
+    if (event == stack::SocketEvent::opened || event == stack::SocketEvent::failed) {
         const auto number =
             std::max(socket.origin().local_port, socket.origin().remote_port) - first_port;
         MILLRACE_ASSERT(static_cast<std::size_t>(number) < streams_->size());

@@ -84,7 +84,7 @@ TEST_F(SendWindowTest, E3_a_closed_window_does_not_keep_what_its_user_has_left) 
     established();
     queue(100);
     user_closes();
-    for (int i = 0; i < 15; ++i) {
+    for (int i = 0; i < config.orphan_retries; ++i) {
         fire();
         arrive({});
     }
