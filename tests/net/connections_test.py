@@ -126,30 +126,3 @@ class TimeWait(Case):
 
     def test_the_same_port_gets_in_again_without_timestamps(self):
         self._come_back(links.SERVER4, 23458, tcp_timestamps=0)
-
-
-class PlainKernel(Case):
-    """A peer that offers fewer options, or none."""
-
-    def _transfer_with(self, **sysctl):
-        root = self.site(big_bytes=cases.BIG_BYTES // 5)
-        with self.serving(daemons.http(root), daemons.echo()) as (link, _):
-            link.client.sysctl(**sysctl)
-            for address in links.SERVERS:
-                got = clients.curl_sha256(link.client, clients.url(address, "/big.bin"))
-                self.assertEqual(got, self.big_sha256)
-            with link.client.connect(links.SERVER4, daemons.ECHO_PORT) as connection:
-                self.assertEqual(clients.echo_sha256(connection, root / "big.bin"),
-                                 self.big_sha256)
-
-    def test_without_timestamps(self):
-        self._transfer_with(tcp_timestamps=0)
-
-    def test_without_sack(self):
-        self._transfer_with(tcp_sack=0)
-
-    def test_without_window_scaling(self):
-        self._transfer_with(tcp_window_scaling=0)
-
-    def test_without_any_of_them(self):
-        self._transfer_with(tcp_timestamps=0, tcp_sack=0, tcp_window_scaling=0)

@@ -1,6 +1,7 @@
 #include "direction.hpp"
 
 #include "wire/ethernet.hpp"
+#include "wire/ipv4.hpp"
 
 #include <fmt/format.h>
 
@@ -11,13 +12,36 @@ namespace millrace::impairment {
 
 namespace {
 
+/// 0 for what is too short for an IP packet.
+std::uint16_t ethertype(const Frame& frame) {
+    if (frame.size() < wire::ethernet_header_bytes + wire::ipv4_header_bytes_min) {
+        return 0;
+    }
+    return wire::header_at<wire::EthernetHeader>(frame.data()).ethertype;
+}
+
 /// IP packets are covered by checksums; ARP is not, and real links check every frame.
-bool may_be_damaged(const Frame& frame) {
-    if (frame.size() <= wire::ethernet_header_bytes) {
+bool is_ip(const Frame& frame) {
+    const std::uint16_t type = ethertype(frame);
+    return type == wire::ethertype::ipv4 || type == wire::ethertype::ipv6;
+}
+
+/// The second byte of either IP header has the ECN field: at the right in IPv4, and in IPv6 before
+/// the flow label.
+bool set_congestion_experienced(Frame& frame) {
+    const bool ipv4 = ethertype(frame) == wire::ethertype::ipv4;
+    const std::byte field = ipv4 ? std::byte{0x03} : std::byte{0x30};
+    std::byte* const header = frame.data() + wire::ethernet_header_bytes;
+    std::byte& second = header[1];
+    if ((second & field) == std::byte{} || (second & field) == field) {
         return false;
     }
-    const auto& header = wire::header_at<wire::EthernetHeader>(frame.data());
-    return header.ethertype == wire::ethertype::ipv4 || header.ethertype == wire::ethertype::ipv6;
+    second |= field;
+    if (ipv4) {
+        wire::header_at<wire::Ipv4Header>(header).checksum = std::uint16_t{0};
+        wire::fill_ipv4_checksum(header);
+    }
+    return true;
 }
 
 } // namespace
@@ -25,9 +49,9 @@ bool may_be_damaged(const Frame& frame) {
 std::string DirectionCounters::to_json(std::string_view direction) const {
     return fmt::format(R"({{"direction": "{}", "frames": {}, "bytes": {}, "queue_dropped": {}, )"
                        R"("lost": {}, "duplicated": {}, "reordered": {}, "corrupted": {}, )"
-                       R"("delivered": {}}})",
+                       R"("marked": {}, "delivered": {}}})",
                        direction, frames, bytes, queue_dropped, lost, duplicated, reordered,
-                       corrupted, delivered);
+                       corrupted, marked, delivered);
 }
 
 /// The same on every machine, which the standard library's distributions are not.
@@ -41,6 +65,7 @@ Direction::Fate Direction::draw_fate() {
     fate.duplicated = throw_dice() < impairments_.duplication;
     fate.reordered = throw_dice() < impairments_.reordering;
     fate.corrupted = throw_dice() < impairments_.corruption;
+    fate.marked = throw_dice() < impairments_.marking;
     fate.jitter = throw_dice();
     fate.where = throw_dice();
     return fate;
@@ -59,12 +84,15 @@ void Direction::enter(Frame frame, Instant now) {
         ++counters_.lost;
         return;
     }
+    if (fate.marked) {
+        mark(frame);
+    }
     const Instant at = departure(fate, *left_bottleneck);
     if (fate.duplicated) {
         ++counters_.duplicated;
         send(frame, at);
     }
-    if (fate.corrupted && may_be_damaged(frame)) {
+    if (fate.corrupted && is_ip(frame)) {
         corrupt(frame, fate.where);
     }
     send(std::move(frame), at);
@@ -89,6 +117,12 @@ void Direction::corrupt(Frame& frame, double where) {
     const std::size_t bit = first_bit + static_cast<std::size_t>(where * static_cast<double>(bits));
     frame[bit / 8] ^= std::byte{0x80} >> (bit % 8);
     ++counters_.corrupted;
+}
+
+void Direction::mark(Frame& frame) {
+    if (is_ip(frame) && set_congestion_experienced(frame)) {
+        ++counters_.marked;
+    }
 }
 
 void Direction::send(Frame frame, Instant at) {

@@ -25,6 +25,7 @@ struct DirectionCounters {
     std::uint64_t duplicated = 0;
     std::uint64_t reordered = 0;
     std::uint64_t corrupted = 0;
+    std::uint64_t marked = 0;
     std::uint64_t delivered = 0;
 
     /// One line of JSON.
@@ -61,6 +62,7 @@ class Direction {
         bool duplicated;
         bool reordered;
         bool corrupted;
+        bool marked;
         double jitter; ///< Of the most there is, 0 to 1.
         double where;  ///< Of the bits that may be damaged, 0 to 1.
     };
@@ -79,6 +81,7 @@ class Direction {
     [[nodiscard]] Fate draw_fate();
     [[nodiscard]] Instant departure(const Fate& fate, Instant left_bottleneck);
     void corrupt(Frame& frame, double where);
+    void mark(Frame& frame);
     void send(Frame frame, Instant at);
 
     std::mt19937_64 random_;

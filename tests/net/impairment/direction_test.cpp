@@ -1,6 +1,7 @@
 #include "direction.hpp"
 
 #include "wire/ethernet.hpp"
+#include "wire/ipv4.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <span>
+#include <utility>
 #include <variant>
 
 namespace millrace::impairment {
@@ -73,8 +76,8 @@ TEST(Direction, LosesTheSameFramesForTheSameSeed) {
     Direction same{7, impairments};
     Direction other{8, impairments};
     const auto arrived = pass(one, 1'000);
-    EXPECT_EQ(one.counters().lost, 44u);
-    EXPECT_EQ(arrived.size(), 956u);
+    EXPECT_EQ(one.counters().lost, 61u);
+    EXPECT_EQ(arrived.size(), 939u);
     EXPECT_EQ(pass(same, 1'000), arrived);
     EXPECT_NE(pass(other, 1'000), arrived);
 }
@@ -153,6 +156,35 @@ TEST(Direction, DamagesOneBitBehindTheEthernetHeaderOfIpOnly) {
     }
 }
 
+TEST(Direction, MarksEcnCapablePacketsOfBothFamilies) {
+    Direction direction{1, {.marking = 1}};
+    const auto passed = [&](Frame frame) {
+        direction.enter(std::move(frame), beginning);
+        return direction.take(beginning, 1).at(0);
+    };
+    Frame ipv4 = numbered(0);
+    wire::write_ipv4(ipv4.data() + wire::ethernet_header_bytes,
+                     {.protocol = wire::ip_protocol::tcp, .ttl = 64}, 100);
+    Frame capable = ipv4;
+    capable[wire::ethernet_header_bytes + 1] |= std::byte{0x02};
+    wire::fill_ipv4_checksum(capable.data() + wire::ethernet_header_bytes);
+    EXPECT_EQ(passed(ipv4), ipv4) << "not capable";
+    const Frame marked = passed(capable);
+    EXPECT_EQ(marked[wire::ethernet_header_bytes + 1] & std::byte{0x03}, std::byte{0x03});
+    EXPECT_TRUE(wire::ipv4_header_is_intact(
+        std::span{marked}.subspan(wire::ethernet_header_bytes, wire::ipv4_header_bytes_min)));
+    EXPECT_EQ(direction.counters().marked, 1u);
+    EXPECT_EQ(passed(marked), marked);
+
+    Frame ipv6 = numbered(0, wire::ethertype::ipv6);
+    ipv6[wire::ethernet_header_bytes] = std::byte{0x60};
+    ipv6[wire::ethernet_header_bytes + 1] = std::byte{0x20};
+    const Frame marked6 = passed(ipv6);
+    EXPECT_EQ(marked6[wire::ethernet_header_bytes + 1], std::byte{0x30});
+    EXPECT_EQ(different_bits(marked6, ipv6), 1u);
+    EXPECT_EQ(direction.counters().marked, 2u);
+}
+
 TEST(Direction, ABottleneckSpacesFramesAndDropsWhatItsQueueCannotHold) {
     // 1000 bytes take 1 ms, and four frames fit.
     Direction direction{1, {.rate_bits_per_second = 8'000'000, .queue_bytes = 4'000}};
@@ -181,19 +213,21 @@ TEST(Direction, ReportsAsJson) {
     direction.enter(numbered(0), beginning);
     EXPECT_EQ(direction.counters().to_json("a_to_b"),
               R"({"direction": "a_to_b", "frames": 1, "bytes": 1000, "queue_dropped": 0, )"
-              R"("lost": 1, "duplicated": 0, "reordered": 0, "corrupted": 0, "delivered": 0})");
+              R"("lost": 1, "duplicated": 0, "reordered": 0, "corrupted": 0, "marked": 0, )"
+              R"("delivered": 0})");
 }
 
 TEST(Specification, NamesEveryImpairment) {
     const auto parsed = parse_impairments(
-        "loss=0.01,duplication=0.02,reordering=0.03,corruption=0.04,delay_ms=10.5,jitter_ms=1,"
-        "reordering_delay_ms=4,rate_mbit=50,queue_bytes=125000");
+        "loss=0.01,duplication=0.02,reordering=0.03,corruption=0.04,marking=0.05,delay_ms=10.5,"
+        "jitter_ms=1,reordering_delay_ms=4,rate_mbit=50,queue_bytes=125000");
     ASSERT_TRUE(std::holds_alternative<Impairments>(parsed));
     const auto& got = std::get<Impairments>(parsed);
     EXPECT_EQ(got.loss, 0.01);
     EXPECT_EQ(got.duplication, 0.02);
     EXPECT_EQ(got.reordering, 0.03);
     EXPECT_EQ(got.corruption, 0.04);
+    EXPECT_EQ(got.marking, 0.05);
     EXPECT_EQ(got.delay, 10'500us);
     EXPECT_EQ(got.jitter, 1ms);
     EXPECT_EQ(got.reordering_delay, 4ms);

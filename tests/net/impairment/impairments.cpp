@@ -31,6 +31,7 @@ double* probability(Impairments& out, std::string_view key) {
            : key == "duplication" ? &out.duplication
            : key == "reordering"  ? &out.reordering
            : key == "corruption"  ? &out.corruption
+           : key == "marking"     ? &out.marking
                                   : nullptr;
 }
 

@@ -17,6 +17,7 @@ struct Impairments {
     double duplication = 0;
     double reordering = 0; ///< The frame is overtaken by those of the next `reordering_delay`.
     double corruption = 0; ///< One bit behind the Ethernet header of an IP packet.
+    double marking = 0;    ///< An IP packet that is ECN-capable is marked (CE, RFC 3168).
     Duration delay{};
     Duration jitter{}; ///< Added to the delay, evenly spread; order is kept.
     Duration reordering_delay = 3ms;
@@ -30,7 +31,7 @@ struct SpecificationError {
 };
 
 /// Reads `loss=0.01,delay_ms=10,rate_mbit=50,queue_bytes=125000`; the other keys are
-/// `duplication`, `reordering`, `corruption`, `jitter_ms` and `reordering_delay_ms`.
+/// `duplication`, `reordering`, `corruption`, `marking`, `jitter_ms` and `reordering_delay_ms`.
 [[nodiscard]] std::variant<Impairments, SpecificationError>
 parse_impairments(std::string_view specification);
 

@@ -110,7 +110,7 @@ Options read_options(CLI::App& app, int argc, char** argv) {
     app.add_option(
         "--both", options.both,
         "what the link does, as in loss=0.01,delay_ms=10,rate_mbit=50,queue_bytes=125000; "
-        "also duplication, reordering, reordering_delay_ms, corruption, jitter_ms");
+        "also duplication, reordering, reordering_delay_ms, corruption, marking, jitter_ms");
     app.add_option("--a-to-b", options.from[0], "what it does in this direction only");
     app.add_option("--b-to-a", options.from[1], "what it does in this direction only");
     app.add_option("--seed", options.seed, "what happens to which frame")->capture_default_str();
