@@ -36,6 +36,11 @@ constexpr std::array congestion_names{
     Choice<tcp::CongestionAlgorithm>{tcp::CongestionAlgorithm::cubic, "cubic"},
     Choice<tcp::CongestionAlgorithm>{tcp::CongestionAlgorithm::new_reno, "newreno"},
 };
+constexpr std::array ecn_names{
+    Choice<tcp::EcnPolicy>{tcp::EcnPolicy::off, "off"},
+    Choice<tcp::EcnPolicy>{tcp::EcnPolicy::accept, "accept"},
+    Choice<tcp::EcnPolicy>{tcp::EcnPolicy::on, "on"},
+};
 constexpr std::array service_names{
     Choice<ServiceKind>{ServiceKind::http, "http"},
     Choice<ServiceKind>{ServiceKind::echo, "echo"},
@@ -142,6 +147,9 @@ void add_engine_keys(Section<S>& section) {
     section.choice("congestion", &S::congestion, congestion_names,
                    "What moves the congestion window: `cubic` (RFC 9438) or `newreno` (RFC 5681), "
                    "both with HyStart++ (RFC 9406).");
+    section.choice("ecn", &S::ecn, ecn_names,
+                   "Explicit congestion notification (RFC 3168): `accept` agrees when the peer "
+                   "asks for it, `on` asks too.");
     section.integer("receive_buffer_bytes", &S::receive_buffer_bytes, {4'096, 1'073'741'824},
                     "bytes", "The largest window a connection offers.");
     section.integer("send_buffer_bytes", &S::send_buffer_bytes, {4'096, 1'073'741'824}, "bytes",

@@ -117,6 +117,7 @@ void take_acknowledgement(Tcb& tcb, const TcpSegment& segment, bool duplicate, I
     Flight& flight = context.flights[tcb.flight_slot];
     const SeqNum prior_una = tcb.snd.una;
     Delivery news;
+    news.congestion = tcb.ecn && segment.has(flag::ece);
     bool fin_acknowledged = false;
     if (segment.ack > tcb.snd.una) {
         fin_acknowledged = advance_una(tcb, flight, segment.ack, now, context, news);

@@ -14,7 +14,7 @@ std::uint32_t Flights::begin(SeqNum una) {
     if (index != none) {
         Flight& flight = flights_[index];
         flight = Flight{};
-        flight.repair_at = flight.recover = flight.undo_from = una;
+        flight.repair_at = flight.recover = flight.undo_from = flight.use_end = una;
     }
     return index;
 }

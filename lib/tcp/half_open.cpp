@@ -1,5 +1,7 @@
 #include "tcp/half_open.hpp"
 
+#include "ecn.hpp"
+
 #include "internal.hpp"
 #include "tcp/isn.hpp"
 
@@ -33,7 +35,7 @@ void emit_syn_ack(const HalfOpen& entry, const LocalEnd& local, Instant now, Con
     TcpSegment& header = context.output.push().header;
     header.seq = entry.iss;
     header.ack = entry.irs + 1;
-    header.flags = flag::syn | flag::ack;
+    header.flags = static_cast<std::uint8_t>(flag::syn | flag::ack | (entry.ecn ? flag::ece : 0));
     header.window = static_cast<std::uint16_t>(window(local.config));
     wire::TcpOptions& options = header.options;
     options.has_mss = true;
@@ -109,6 +111,7 @@ void listen_syn(HalfOpen& entry, const TcpSegment& syn, SeqNum iss, std::uint32_
     entry.scale =
         options.has_window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
     entry.sack = options.sack_permitted;
+    entry.ecn = local.config.ecn != EcnPolicy::off && asks_for_ecn(syn);
     entry.timestamps = options.has_timestamps;
     entry.ts_recent = options.has_timestamps ? options.ts_val : 0;
     entry.ts_offset = ts_offset;
@@ -119,6 +122,7 @@ HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, const
                                Instant now, Context& context) {
     // The same SYN again: our answer was lost, or crossed with it.
     if (segment.has(flag::syn) && !segment.has(flag::ack) && segment.seq == entry.irs) {
+        entry.ecn = entry.ecn && asks_for_ecn(segment); // Given up by the peer, maybe.
         if (may_answer(entry)) {
             emit_syn_ack(entry, local, now, context);
         }

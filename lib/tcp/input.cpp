@@ -1,3 +1,4 @@
+#include "ecn.hpp"
 #include "internal.hpp"
 
 #include "tcp/isn.hpp"
@@ -241,6 +242,7 @@ Arrival segment_arrives(Tcb& tcb, const TcpSegment& segment, const Slice& text, 
     }
     note_heard(tcb, now);
     update_ts_recent(tcb, segment);
+    take_ecn(tcb, segment, context);
     process_text(tcb, segment, text, now, context, arrival);
     return arrival;
 }

@@ -136,6 +136,20 @@ void watch_peer(Tcb& tcb, Instant now, const Config& config);
 /// Brings the retransmission deadline forward to when the user's patience ends.
 void end_with_user_timeout(Tcb& tcb, Instant now, const Context& context);
 
+// cwnd_validation.cpp
+
+/// Whether cwnd is what has bounded the flight: only then does an acknowledgement make it grow. In
+/// slow start half of it is enough, for a flight grows by doubling.
+[[nodiscard]] bool is_cwnd_limited(const Tcb& tcb, const Flight& flight);
+
+/// Looks how much of cwnd is in use, when all that may be sent has been; a window that was not used
+/// for long decays.
+void note_cwnd_use(Tcb& tcb, Flight& flight, Instant now, const Context& context);
+
+/// An idle connection knows no longer what the path bears (RFC 5681 §4.1): cwnd is halved for each
+/// time-out that has passed since data was last sent, down to the restart window (RFC 2861 §3.1).
+void restart_after_idle(Tcb& tcb, Instant now, const Context& context);
+
 // output.cpp: the initial congestion window in bytes (RFC 6928).
 [[nodiscard]] std::uint32_t initial_window(const Tcb& tcb, const Context& context);
 

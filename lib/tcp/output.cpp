@@ -1,3 +1,4 @@
+#include "ecn.hpp"
 #include "internal.hpp"
 #include "recovery.hpp"
 
@@ -63,7 +64,7 @@ OutSegment& push_segment(Tcb& tcb, SeqNum seq, Instant now, Context& context,
     TcpSegment& header = out.header;
     header.seq = seq;
     header.ack = tcb.rcv.nxt;
-    header.flags = flag::ack;
+    header.flags = static_cast<std::uint8_t>(flag::ack | (tcb.ecn_echo ? flag::ece : 0));
     header.window = advertise(tcb, context);
     if (tcb.timestamps) {
         add_timestamps(tcb, now, header.options);
@@ -85,8 +86,8 @@ std::uint32_t payload_max(const Tcb& tcb, const Context& context) {
 }
 
 /// Puts out `length` bytes of the queue from `cursor`, and the FIN when `fin`.
-void emit_data(Tcb& tcb, SeqNum seq, Cursor cursor, std::uint32_t length, bool fin, Instant now,
-               Context& context) {
+OutSegment& emit_data(Tcb& tcb, SeqNum seq, Cursor cursor, std::uint32_t length, bool fin,
+                      Instant now, Context& context) {
     OutSegment& out = push_segment(tcb, seq, now, context);
     out.payload = cursor;
     out.payload_length = length;
@@ -97,6 +98,7 @@ void emit_data(Tcb& tcb, SeqNum seq, Cursor cursor, std::uint32_t length, bool f
         out.header.flags |= flag::psh; // RFC 9293 MUST-61
     }
     tcb.sent_ms = timestamp_clock(now);
+    return out;
 }
 
 /// The flight, begun when nothing was out; null when no more can be in flight at once.
@@ -145,7 +147,10 @@ bool may_transmit(const Tcb& tcb) {
 void emit_next(Tcb& tcb, Flight& flight, std::uint32_t length, bool fin, Instant now,
                Context& context) {
     const SeqNum end = tcb.snd.nxt + length + (fin ? 1U : 0U);
-    emit_data(tcb, tcb.snd.nxt, flight.next_byte(), length, fin, now, context);
+    OutSegment& out = emit_data(tcb, tcb.snd.nxt, flight.next_byte(), length, fin, now, context);
+    if (length > 0) {
+        mark_new_data(tcb, out.header);
+    }
     flight.next_byte() = context.buffers.advanced(tcb.queue, flight.next_byte(), length);
     context.flights.append(flight, tcb.snd.nxt, end, now);
     tcb.snd.nxt = end;
@@ -166,20 +171,12 @@ void emit_again(Tcb& tcb, Flight& flight, SeqNum left, SeqNum right, Instant now
     const bool fin = right > tcb.queue_end();
     const auto length = static_cast<std::uint32_t>(right - left) - (fin ? 1U : 0U);
     const Cursor cursor = find(tcb, flight, left, context.buffers);
-    emit_data(tcb, left, cursor, length, fin, now, context);
+    static_cast<void>(emit_data(tcb, left, cursor, length, fin, now, context));
     flight.repair_cursor() = context.buffers.advanced(tcb.queue, cursor, length);
     flight.repair_at = right;
     flight.prr_out += length;
     flight.undo_retransmits += length;
     context.counters.add(Counter::retransmitted_segments);
-}
-
-/// Whether cwnd is what bounds the flight: only then does an acknowledgement make it grow (RFC 5681
-/// §3.1, RFC 7661). In slow start half of it is enough, for a flight grows by doubling.
-bool fills_cwnd(const Tcb& tcb) {
-    const std::uint64_t flight = tcb.flight();
-    return flight + smss(tcb) > tcb.congestion.cwnd ||
-           (tcb.congestion.in_slow_start() && 2 * flight > tcb.congestion.cwnd);
 }
 
 /// What of a record has not been sent again yet begins here: a record longer than a segment may
@@ -244,7 +241,6 @@ bool transmit_repairs(Tcb& tcb, Flight& flight, Instant now, Context& context) {
         tcb.retransmit_deadline = never;
         emit_again(tcb, flight, from, end, now, context);
         note_repaired(flight, flights, index, end, now);
-        tcb.cwnd_limited = fills_cwnd(tcb);
     }
     return true;
 }
@@ -290,25 +286,6 @@ bool may_go(const Tcb& tcb, const NextSegment& next, std::uint32_t most) {
     return next.length == most || short_segment_may_go(tcb, next.length, next.last);
 }
 
-/// An idle connection knows no longer what the path bears (RFC 5681 §4.1): cwnd is halved for each
-/// time-out that has passed since data was last sent, down to the restart window (RFC 2861 §3.1).
-void restart_after_idle(Tcb& tcb, Instant now, Context& context) {
-    const std::uint32_t rto_ms = std::max(tcb.rtt.rto_us / 1000, 1U);
-    std::uint32_t idle_ms = timestamp_clock(now) - tcb.sent_ms;
-    CongestionState& congestion = tcb.congestion;
-    const std::uint32_t restart_window = std::min(initial_window(tcb, context), congestion.cwnd);
-    if (idle_ms <= rto_ms || congestion.cwnd == restart_window) {
-        return;
-    }
-    congestion.ssthresh = std::max(congestion.ssthresh, congestion.cwnd / 2 + congestion.cwnd / 4);
-    while (idle_ms > rto_ms && congestion.cwnd > restart_window) {
-        congestion.cwnd /= 2;
-        idle_ms -= rto_ms;
-    }
-    congestion.cwnd = std::max(congestion.cwnd, restart_window);
-    tcb.sent_ms = timestamp_clock(now) - idle_ms; // What has been paid for is not paid for again.
-}
-
 /// Cuts what the windows allow into segments. False when the output is full.
 bool transmit_new(Tcb& tcb, Instant now, Context& context) {
     const std::uint32_t most = payload_max(tcb, context);
@@ -329,14 +306,16 @@ bool transmit_new(Tcb& tcb, Instant now, Context& context) {
         }
         flight = flight_of(tcb, now, context);
         if (flight == nullptr) {
-            break;
+            return true;
         }
         emit_next(tcb, *flight, next.length, next.fin, now, context);
         if (tcb.timer == RetransmitTimer::tail_loss_probe) {
             tcb.retransmit_deadline = never; // The probe is due later now.
         }
     }
-    tcb.cwnd_limited = fills_cwnd(tcb);
+    if (flight != nullptr) {
+        note_cwnd_use(tcb, *flight, now, context);
+    }
     return true;
 }
 
@@ -467,7 +446,7 @@ void emit_syn(Tcb& tcb, Instant now, Context& context) {
     OutSegment& out = context.output.push();
     TcpSegment& header = out.header;
     header.seq = tcb.snd.una;
-    header.flags = flag::syn;
+    header.flags = static_cast<std::uint8_t>(flag::syn | ecn_flags_of_syn(tcb));
     if (answering) {
         header.ack = tcb.rcv.nxt;
         header.flags |= flag::ack;

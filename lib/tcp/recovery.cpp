@@ -26,14 +26,33 @@ std::uint32_t flight_size(const Tcb& tcb) {
     return std::min(tcb.flight(), tcb.congestion.cwnd);
 }
 
-void enter_recovery(Tcb& tcb, Flight& flight, Context& context) {
-    save_for_undo(tcb, flight);
+/// Lowers ssthresh, towards which PRR brings cwnd, and tells the peer (RFC 3168 §6.1.2).
+void begin_reduction(Tcb& tcb, Flight& flight, const Context& context) {
     congestion_loss(context.config(tcb).congestion, tcb.congestion, flight.epoch, flight_size(tcb),
                     smss(tcb));
-    flight.repair = Repair::recovery;
-    flight.recover = tcb.snd.nxt;
     flight.recover_fs = tcb.flight();
     flight.prr_delivered = flight.prr_out = 0;
+    tcb.ecn_cwr = tcb.ecn;
+}
+
+/// The path has notified of congestion: as for a loss, but there is nothing to repair, and nothing
+/// that could be taken back.
+void enter_cwr(Tcb& tcb, Flight& flight, Context& context) {
+    begin_reduction(tcb, flight, context);
+    flight.undoable = false;
+    flight.repair = Repair::cwr;
+    flight.recover = tcb.snd.nxt;
+    context.counters.add(Counter::ecn_reductions);
+}
+
+/// A loss in a window that was notified of congestion costs no second reduction.
+void enter_recovery(Tcb& tcb, Flight& flight, Context& context) {
+    if (flight.repair != Repair::cwr) {
+        save_for_undo(tcb, flight);
+        begin_reduction(tcb, flight, context);
+    }
+    flight.repair = Repair::recovery;
+    flight.recover = tcb.snd.nxt;
     flight.must_repair = true;
     flight.probing = false;
     context.counters.add(Counter::fast_retransmits);
@@ -41,13 +60,15 @@ void enter_recovery(Tcb& tcb, Flight& flight, Context& context) {
 
 /// Everything that was out when the loss was found has been acknowledged. Without SACK that is not
 /// enough: duplicates of our repairs could seem a new loss (RFC 6582 §3.2 step 2).
+/// Nor after a notification, whose echo lasts until our CWR has arrived.
 bool is_over(const Tcb& tcb, const Flight& flight) {
     const bool all = tcb.snd.una == tcb.snd.nxt;
-    return all || (tcb.sack ? tcb.snd.una >= flight.recover : tcb.snd.una > flight.recover);
+    const bool exactly = tcb.sack && flight.repair != Repair::cwr;
+    return all || (exactly ? tcb.snd.una >= flight.recover : tcb.snd.una > flight.recover);
 }
 
 void leave(Tcb& tcb, Flight& flight) {
-    if (flight.repair == Repair::recovery) {
+    if (flight.repair <= Repair::recovery) {
         tcb.congestion.cwnd = std::max(tcb.congestion.ssthresh, smss(tcb));
     }
     flight.repair = Repair::open;
@@ -58,7 +79,7 @@ void leave(Tcb& tcb, Flight& flight) {
 /// Without SACK, the first record is lost at the third duplicate, and at each acknowledgement that
 /// moves on in recovery by less than all (RFC 6582 §3.2 step 3).
 bool count_duplicates(const Tcb& tcb, Flight& flight, const Delivery& news, Flights& flights) {
-    const bool third = flight.repair <= Repair::disorder && flight.duplicate_acks >= dup_thresh;
+    const bool third = flight.repair < Repair::recovery && flight.duplicate_acks >= dup_thresh;
     const bool partial =
         flight.repair == Repair::recovery && news.acked > 0 && tcb.snd.una < flight.recover;
     if ((!third && !partial) || flight.head == Flights::none || flights.record(flight.head).lost) {
@@ -98,7 +119,7 @@ void grow_cwnd(Tcb& tcb, Flight& flight, const Delivery& news, Instant now,
                     .now_us = microsecond_clock(now),
                     .snd_una = tcb.snd.una,
                     .snd_nxt = tcb.snd.nxt,
-                    .cwnd_limited = tcb.cwnd_limited});
+                    .cwnd_limited = is_cwnd_limited(tcb, flight)});
 }
 
 } // namespace
@@ -133,28 +154,29 @@ void reduce_after_probe(Tcb& tcb, CongestionEpoch& epoch, const Context& context
     congestion_loss(context.config(tcb).congestion, tcb.congestion, epoch, tcb.congestion.cwnd,
                     smss(tcb));
     tcb.congestion.cwnd = tcb.congestion.ssthresh;
+    tcb.ecn_cwr = tcb.ecn;
 }
 
 void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Context& context) {
     if (flight.repair == Repair::loss && flight.frto) {
         forward_rto(tcb, flight, news, now, context);
     }
-    if (flight.repair >= Repair::recovery && is_over(tcb, flight)) {
+    if (flight.repair >= Repair::cwr && is_over(tcb, flight)) {
         leave(tcb, flight);
         return; // What ends a repair has had its share of cwnd.
     }
     const bool found = tcb.sack ? rack_detect_losses(tcb, flight, now, context)
                                 : count_duplicates(tcb, flight, news, context.flights);
     const bool by_probe = probe_repaired_loss(tcb, flight, news);
-    if (flight.repair <= Repair::disorder) {
-        if (found) {
-            enter_recovery(tcb, flight, context);
-        } else {
-            const bool missing = flight.sacked > 0 || flight.duplicate_acks > 0;
-            flight.repair = missing ? Repair::disorder : Repair::open;
-        }
+    if (flight.repair < Repair::recovery && found) {
+        enter_recovery(tcb, flight, context);
+    } else if (flight.repair <= Repair::disorder && news.congestion) {
+        enter_cwr(tcb, flight, context);
+    } else if (flight.repair <= Repair::disorder) {
+        const bool missing = flight.sacked > 0 || flight.duplicate_acks > 0;
+        flight.repair = missing ? Repair::disorder : Repair::open;
     }
-    if (flight.repair == Repair::recovery) {
+    if (flight.repair == Repair::cwr || flight.repair == Repair::recovery) {
         set_cwnd_in_recovery(tcb, flight, news, found);
     } else if (by_probe) {
         reduce_after_probe(tcb, flight.epoch, context);
@@ -190,6 +212,7 @@ void enter_loss(Tcb& tcb, Flight& flight, Context& context) {
     } else {
         tcb.congestion.cwnd = smss(tcb);
     }
+    tcb.ecn_cwr = tcb.ecn;
     flight.repair = Repair::loss;
     flight.frto = first;
     flight.frto_new_data = false;

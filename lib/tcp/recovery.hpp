@@ -17,6 +17,7 @@ struct Delivery {
     bool original : 1 = false;       ///< Something sent once, before RecoveryPoint, has arrived.
     bool repeated : 1 = false;       ///< Something sent more than once was acknowledged.
     bool duplicate : 1 = false;      ///< A D-SACK: something has arrived twice.
+    bool congestion : 1 = false;     ///< The peer's ECN-Echo (RFC 3168 §6.1.2).
     bool duplicate_ack : 1 = false;  ///< A duplicate acknowledgement (RFC 5681 §2) that counts.
 };
 

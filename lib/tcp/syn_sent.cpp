@@ -1,3 +1,4 @@
+#include "ecn.hpp"
 #include "internal.hpp"
 
 #include "tcp/half_open.hpp"
@@ -18,6 +19,7 @@ void agree_on_options(Tcb& tcb, const TcpSegment& segment, const Config& config)
     const wire::TcpOptions& options = segment.options;
     tcb.timestamps = tcb.timestamps && options.has_timestamps;
     tcb.sack = tcb.sack && options.sack_permitted;
+    tcb.ecn = tcb.ecn && (segment.has(flag::ack) ? agrees_to_ecn(segment) : asks_for_ecn(segment));
     tcb.window_scale = tcb.window_scale && options.has_window_scale;
     tcb.snd_scale = tcb.window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
     tcb.rcv_scale = tcb.window_scale ? scale_for(config.receive_buffer_bytes) & 15U : 0;
@@ -73,6 +75,9 @@ void complete_open(Tcb& tcb, const TcpSegment& segment, Instant now, Context& co
     tcb.flight_slot = Flight::none;
     tcb.rcv_mss = Tcb{}.rcv_mss;
     tcb.retransmits = 0;
+    if (tcb.ecn) {
+        context.counters.add(Counter::ecn_agreed);
+    }
     tcb.retransmit_deadline = never;
     tcb.snd.una = segment.ack;
     tcb.state = tcb.fin_queued ? after_close(State::established) : State::established;

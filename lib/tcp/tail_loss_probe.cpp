@@ -16,9 +16,9 @@ constexpr Duration worst_delayed_ack = 200ms;
 
 Instant tail_loss_probe_due(const Tcb& tcb, const Flight& flight, Instant now,
                             const Context& context) {
-    const bool may = tcb.sack && flight.repair == Repair::open && !flight.probing &&
-                     flight.sacked == 0 && tcb.state != State::syn_sent &&
-                     tcb.state != State::syn_received;
+    const bool repairs = flight.repair != Repair::open && flight.repair != Repair::cwr;
+    const bool may = tcb.sack && !repairs && !flight.probing && flight.sacked == 0 &&
+                     tcb.state != State::syn_sent && tcb.state != State::syn_received;
     if (!may) {
         return never;
     }

@@ -29,6 +29,7 @@ bool open(Tcb& tcb, const ActiveOpen& ours, Instant now, Context& context) {
         tcb.heard_ms = std::max(timestamp_clock(now), 1U);
     }
     tcb.timestamps = tcb.sack = tcb.window_scale = true; // Offered; the answer decides.
+    tcb.ecn = context.config(tcb).ecn == EcnPolicy::on;
     tcb.rtt.restore(context.config(tcb));
     tcb.retransmit_deadline = now + tcb.rtt.rto();
     context.counters.add(Counter::active_opens);
@@ -43,6 +44,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.state = State::established;
     tcb.timestamps = handshake.timestamps;
     tcb.sack = handshake.sack;
+    tcb.ecn = handshake.ecn;
     tcb.window_scale = handshake.window_scale;
     tcb.snd_scale = handshake.window_scale ? handshake.snd_scale & 15U : 0;
     tcb.rcv_scale =
@@ -61,6 +63,9 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     take_window(tcb, segment);
     begin_sending(tcb, segment, handshake.retransmits, 0, now, context);
     context.counters.add(Counter::passive_opens);
+    if (tcb.ecn) {
+        context.counters.add(Counter::ecn_agreed);
+    }
 }
 
 std::uint32_t send_space(const Tcb& tcb, const Context& context) {

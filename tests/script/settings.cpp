@@ -55,6 +55,19 @@ tcp::CongestionAlgorithm congestion(const Setting& setting) {
     throw Failure{setting.line, "a congestion control is newreno or cubic"};
 }
 
+tcp::EcnPolicy ecn(const Setting& setting) {
+    if (setting.value == "off") {
+        return tcp::EcnPolicy::off;
+    }
+    if (setting.value == "accept") {
+        return tcp::EcnPolicy::accept;
+    }
+    if (setting.value == "on") {
+        return tcp::EcnPolicy::on;
+    }
+    throw Failure{setting.line, "ECN is off, accept or on"};
+}
+
 Family family_of(const Setting& setting) {
     if (setting.value == "ipv4") {
         return Family::ipv4;
@@ -88,6 +101,7 @@ const std::map<std::string_view, Take> configured{
      }},
     {"congestion", [](Settings& s, const Setting& v,
                       Family) { s.worker.tcp.front().congestion = congestion(v); }},
+    {"ecn", [](Settings& s, const Setting& v, Family) { s.worker.tcp.front().ecn = ecn(v); }},
     {"receive_buffer_bytes",
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().receive_buffer_bytes = number_as<std::uint32_t>(v);

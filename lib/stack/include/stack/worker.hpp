@@ -382,6 +382,7 @@ void Worker<N, S...>::parse_tcp(Packet packet, const wire::EthernetFrame& frame,
         return;
     }
     core_.counters.add(Counter::tcp_segments_received);
+    in.segment.ecn = wire::ecn_of(ip.traffic_class);
     in.packet = packet;
     in.key = {ip.destination, ip.source, in.segment.destination_port, in.segment.source_port};
     in.from = frame.source;

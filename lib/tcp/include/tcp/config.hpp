@@ -7,6 +7,13 @@
 
 namespace millrace::tcp {
 
+/// Explicit congestion notification (RFC 3168).
+enum class EcnPolicy : std::uint8_t {
+    off,
+    accept, ///< When the peer's SYN asks for it.
+    on,     ///< Our SYN asks too.
+};
+
 /// What an operator may set of the engine; the defaults are Linux's unless a comment says
 /// otherwise.
 struct Config {
@@ -32,6 +39,7 @@ struct Config {
     std::uint8_t syn_ack_retries = 5; ///< Of our SYN,ACK.
     std::uint8_t initial_window_segments = 10; ///< RFC 6928.
     CongestionAlgorithm congestion = CongestionAlgorithm::cubic;
+    EcnPolicy ecn = EcnPolicy::accept;
     std::uint32_t receive_buffer_bytes = 256 * 1024; ///< The largest window offered.
     std::uint32_t send_buffer_bytes = 256 * 1024;    ///< Memory that queued data may pin.
 

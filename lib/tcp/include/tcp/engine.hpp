@@ -72,6 +72,7 @@ struct Handshake {
     bool window_scale = false;
     bool timestamps = false;
     bool sack = false;
+    bool ecn = false;
     std::uint8_t retransmits = 0; ///< How often our SYN,ACK was sent again.
     std::uint8_t config = 0;      ///< Which of the context's.
 };

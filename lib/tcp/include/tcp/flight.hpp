@@ -42,6 +42,7 @@ static_assert(sizeof(SentRecord) <= 32, "two records a cache line");
 enum class Repair : std::uint8_t {
     open,     ///< Nothing is missing.
     disorder, ///< Something is missing, and may still come.
+    cwr,      ///< The path has notified of congestion, nothing is lost; cwnd is PRR's.
     recovery, ///< Losses are being repaired (RFC 6675, 6582); cwnd is PRR's.
     loss,     ///< The retransmission timer went off; slow start repairs.
 };
@@ -81,6 +82,7 @@ struct Flight {
     bool must_repair : 1 = false;   ///< One repair goes out whatever cwnd says.
     bool rack_valid : 1 = false;    ///< The fields of RACK below are set.
     bool dsack_seen : 1 = false;    ///< RACK.dsack_round is set.
+    bool cwnd_limited : 1 = false;  ///< cwnd, and not the user or the peer, bounds the flight.
 
     wire::SeqNum undo_from; ///< SND.UNA when cwnd was reduced.
     wire::SeqNum recover;   ///< SND.NXT when the last loss was found (RecoveryPoint).
@@ -103,6 +105,8 @@ struct Flight {
     CongestionUndo before_reduction;
 
     CongestionEpoch epoch;
+    std::uint32_t most_out = 0; ///< Up to `use_end`: the most in flight at a time.
+    wire::SeqNum use_end;       ///< Where the flight's next look at the use of cwnd begins.
 
     [[nodiscard]] Cursor& next_byte() { return cursors[0]; }
     [[nodiscard]] Cursor& repair_cursor() { return cursors[1]; }

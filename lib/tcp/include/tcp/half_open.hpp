@@ -18,12 +18,13 @@ struct HalfOpen {
     bool window_scale : 1 = false;
     bool timestamps : 1 = false;
     bool sack : 1 = false;
+    bool ecn : 1 = false;
     std::uint8_t retransmits : 5 = 0; ///< Of the SYN,ACK.
     std::uint8_t answers : 3 = 0;     ///< Given since it was sent last; a limited number.
 
     [[nodiscard]] Handshake handshake() const {
-        return {iss,   irs,          ts_recent,  ts_offset, mss,
-                scale, window_scale, timestamps, sack,      retransmits};
+        return {iss,          irs,        ts_recent, ts_offset, mss,        scale,
+                window_scale, timestamps, sack,      ecn,       retransmits};
     }
 };
 

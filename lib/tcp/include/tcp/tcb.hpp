@@ -67,8 +67,11 @@ struct Tcb {
     bool persisting : 1 = false;      ///< The timer probes a closed window.
     bool reordering_seen : 1 = false; ///< RACK.reordering_seen
     bool probe_unjudged : 1 = false;  ///< A tail loss probe may have repaired a loss.
-    bool cwnd_limited : 1 = false;    ///< What was sent last had filled cwnd, or nearly.
     bool fin_received : 1 = false;    ///< The peer's FIN has come; TIME-WAIT may begin without.
+    // Explicit congestion notification (RFC 3168)
+    bool ecn : 1 = false;      ///< Offered by our SYN, then: agreed in the handshake.
+    bool ecn_echo : 1 = false; ///< Congestion was met on the way here: ECE until the peer's CWR.
+    bool ecn_cwr : 1 = false;  ///< cwnd was reduced: CWR on the next new data.
 
     std::uint16_t snd_mss = 536; ///< Payload and options that one segment may carry to the peer.
     /// Largest payload seen from the peer, two of which want an ACK; what we offer until both SYNs
@@ -107,6 +110,8 @@ struct Tcb {
     RttEstimator rtt;
     std::uint8_t reordering_multiplier : 4 = 1; ///< RACK.reo_wnd_mult
     std::uint8_t reordering_persist : 4 = 0;    ///< RACK.reo_wnd_persist: recoveries it stays.
+    std::uint8_t cwnd_filled_at = 0; ///< When cwnd was last the limit; see cwnd_validation.cpp.
+    std::uint16_t cwnd_used_segments = 0; ///< The most since then.
     /// When data was last sent, or began to wait for a window, on the 1 ms clock.
     std::uint32_t sent_ms = 0;
     std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.

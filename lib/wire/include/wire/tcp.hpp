@@ -2,6 +2,7 @@
 
 #include "base/big_endian.hpp"
 #include "wire/drop.hpp"
+#include "wire/ip.hpp"
 #include "wire/seq_num.hpp"
 #include "wire/view.hpp"
 
@@ -102,6 +103,7 @@ struct TcpSegment {
     std::uint8_t flags = 0;
     std::uint16_t window = 0; ///< As it was sent, before scaling.
     std::uint16_t urgent_pointer = 0;
+    Ecn ecn = Ecn::not_capable; ///< Of the IP header around it, and neither read nor written here.
     TcpOptions options;
     std::span<const std::byte> payload{};
 
