@@ -150,6 +150,9 @@ void add_engine_keys(Section<S>& section) {
     section.choice("ecn", &S::ecn, ecn_names,
                    "Explicit congestion notification (RFC 3168): `accept` agrees when the peer "
                    "asks for it, `on` asks too.");
+    section.boolean("pacing", &S::pacing,
+                    "Segments leave at a rate made of the congestion window and the round-trip "
+                    "time, in bursts of a millisecond, in place of as soon as they may.");
     section.integer("receive_buffer_bytes", &S::receive_buffer_bytes, {4'096, 1'073'741'824},
                     "bytes", "The largest window a connection offers.");
     section.integer("send_buffer_bytes", &S::send_buffer_bytes, {4'096, 1'073'741'824}, "bytes",

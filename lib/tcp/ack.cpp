@@ -163,6 +163,8 @@ void window_opened(Tcb& tcb, Instant now, Context& context) {
         Flight& flight = context.flights[tcb.flight_slot];
         tcb.rtt.restore(context.config(tcb));
         mark_all_lost(tcb, flight, context.flights);
+        flight.repair = Repair::loss;
+        flight.recover = tcb.snd.nxt;
         flight.timer_base = now;
         tcb.retransmit_deadline = never;
     }

@@ -18,11 +18,6 @@ std::uint8_t ticks(Instant now) {
     return static_cast<std::uint8_t>(timestamp_clock(now) / tick_ms);
 }
 
-void forget_use(Tcb& tcb, Instant now) {
-    tcb.cwnd_used_segments = 0;
-    tcb.cwnd_filled_at = ticks(now);
-}
-
 /// Slow start is not to begin so low again (RFC 2861 §3.1): three quarters of cwnd at least.
 void remember_cwnd(CongestionState& congestion) {
     congestion.ssthresh = std::max(congestion.ssthresh, congestion.cwnd / 2 + congestion.cwnd / 4);
@@ -48,10 +43,15 @@ void decay_unused(Tcb& tcb, const Flight& flight, Instant now, const Context& co
         remember_cwnd(congestion);
         congestion.cwnd = used + (congestion.cwnd - used) / 2;
     }
-    forget_use(tcb, now);
+    forget_cwnd_use(tcb, now);
 }
 
 } // namespace
+
+void forget_cwnd_use(Tcb& tcb, Instant now) {
+    tcb.cwnd_used_segments = 0;
+    tcb.cwnd_filled_at = ticks(now);
+}
 
 bool is_cwnd_limited(const Tcb& tcb, const Flight& flight) {
     const std::uint64_t doubled = 2 * std::uint64_t{flight.most_out};
@@ -67,7 +67,7 @@ void note_cwnd_use(Tcb& tcb, Flight& flight, Instant now, const Context& context
         flight.use_end = tcb.snd.nxt;
     }
     if (is_cwnd_limited(tcb, flight)) {
-        forget_use(tcb, now);
+        forget_cwnd_use(tcb, now);
         return;
     }
     note_segments(tcb);
@@ -83,7 +83,7 @@ void restart_after_idle(Tcb& tcb, Instant now, const Context& context) {
     if (idle_ms <= rto_ms) {
         return;
     }
-    forget_use(tcb, now);
+    forget_cwnd_use(tcb, now);
     CongestionState& congestion = tcb.congestion;
     const std::uint32_t restart_window = std::min(initial_window(tcb, context), congestion.cwnd);
     if (congestion.cwnd == restart_window) {

@@ -173,6 +173,7 @@ void Flights::mark_sacked(Flight& flight, std::uint32_t index) {
     forget(flight, record, record.length());
     record.lost = record.retransmitted = false;
     record.sacked = true;
+    record.older = none;
     flight.sacked += record.length();
     ++flight.sacked_records;
 }

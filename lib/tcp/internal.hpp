@@ -62,14 +62,25 @@ void emit_override(Tcb& tcb, Instant now, Context& context);
 /// A tail loss probe of data not sent before, beyond cwnd; false when there is none or no room.
 [[nodiscard]] bool emit_new_data_as_probe(Tcb& tcb, Flight& flight, Instant now, Context& context);
 
-/// A tail loss probe of the last segment in flight.
-void emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context);
+/// A tail loss probe of the last segment in flight; false when the peer's window has shrunk to
+/// before its end.
+[[nodiscard]] bool emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context);
 
 /// The reset that answers an unacceptable acknowledgement: its sequence number is that ACK's.
 void emit_reset_for_ack(wire::SeqNum ack, Context& context);
 
 /// What RCV.EDGE could be now: RCV.NXT plus the room that is left.
 [[nodiscard]] wire::SeqNum edge_possible(const Tcb& tcb, const Context& context);
+
+// pacing.cpp
+
+/// Whether `bytes` may go now; if not, `Flight::pacing_due` says when.
+[[nodiscard]] bool pace_allows(Tcb& tcb, Flight* flight, std::uint32_t bytes, Instant now,
+                               const Context& context);
+
+/// `bytes` have gone.
+void note_paced(const Tcb& tcb, Flight& flight, std::uint32_t bytes, Instant now,
+                const Context& context);
 
 // ack.cpp
 
@@ -137,6 +148,9 @@ void watch_peer(Tcb& tcb, Instant now, const Config& config);
 void end_with_user_timeout(Tcb& tcb, Instant now, const Context& context);
 
 // cwnd_validation.cpp
+
+/// From now on it counts how much of cwnd is used.
+void forget_cwnd_use(Tcb& tcb, Instant now);
 
 /// Whether cwnd is what has bounded the flight: only then does an acknowledgement make it grow. In
 /// slow start half of it is enough, for a flight grows by doubling.

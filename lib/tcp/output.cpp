@@ -223,12 +223,15 @@ bool transmit_repairs(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     while (true) {
         const std::uint32_t index = flights.next_repair(flight);
         if (index == Flights::none) {
+            flight.must_repair = false; // What it was for has arrived.
             break;
         }
         const SentRecord& record = flights.record(index);
         const SeqNum from = rest_of(flight, record);
         const SeqNum end = repair_end(flights, index, from, payload_max(tcb, context));
-        if (!repair_may_go(tcb, flight, record, from, end)) {
+        const auto length = static_cast<std::uint32_t>(end - from);
+        if (!repair_may_go(tcb, flight, record, from, end) ||
+            (!flight.must_repair && !pace_allows(tcb, &flight, length, now, context))) {
             break;
         }
         if (context.output.full()) {
@@ -240,6 +243,7 @@ bool transmit_repairs(Tcb& tcb, Flight& flight, Instant now, Context& context) {
         flight.must_repair = false;
         tcb.retransmit_deadline = never;
         emit_again(tcb, flight, from, end, now, context);
+        note_paced(tcb, flight, length, now, context);
         note_repaired(flight, flights, index, end, now);
     }
     return true;
@@ -298,7 +302,8 @@ bool transmit_new(Tcb& tcb, Instant now, Context& context) {
     }
     while (true) {
         const NextSegment next = next_segment(tcb, flight, most);
-        if (!next.due || !may_go(tcb, next, most)) {
+        if (!next.due || !may_go(tcb, next, most) ||
+            !pace_allows(tcb, flight, next.length, now, context)) {
             break;
         }
         if (context.output.full()) {
@@ -309,6 +314,7 @@ bool transmit_new(Tcb& tcb, Instant now, Context& context) {
             return true;
         }
         emit_next(tcb, *flight, next.length, next.fin, now, context);
+        note_paced(tcb, *flight, next.length, now, context);
         if (tcb.timer == RetransmitTimer::tail_loss_probe) {
             tcb.retransmit_deadline = never; // The probe is due later now.
         }
@@ -326,6 +332,7 @@ bool transmit(Tcb& tcb, Instant now, Context& context) {
         return transmit_new(tcb, now, context);
     }
     Flight& flight = context.flights[tcb.flight_slot];
+    flight.pacing_due = never;
     if (flight.frto_new_data) {
         if (!transmit_new(tcb, now, context)) {
             return false;
@@ -338,18 +345,33 @@ bool transmit(Tcb& tcb, Instant now, Context& context) {
     return transmit_repairs(tcb, flight, now, context) && transmit_new(tcb, now, context);
 }
 
+/// The nearest of a flight's deadlines: its time-out, in place of the first of which a probe is
+/// sent (RFC 8985 §7.2), or what RACK or the pace wait for.
+void set_flight_timer(Tcb& tcb, const Flight& flight, Instant now, const Context& context) {
+    const auto consider = [&tcb](RetransmitTimer timer, Instant due) {
+        if (due < tcb.retransmit_deadline) {
+            tcb.timer = timer;
+            tcb.retransmit_deadline = due;
+        }
+    };
+    tcb.timer = RetransmitTimer::retransmission;
+    tcb.retransmit_deadline = flight.timer_base + tcb.rtt.rto();
+    const Instant probe = tail_loss_probe_due(tcb, flight, now, context);
+    if (probe != never) {
+        tcb.timer = RetransmitTimer::tail_loss_probe;
+        tcb.retransmit_deadline = std::min(probe, tcb.retransmit_deadline);
+    }
+    consider(RetransmitTimer::reordering, flight.rack_due);
+    consider(RetransmitTimer::pacing, flight.pacing_due);
+}
+
 /// Waits for an acknowledgement, or for a closed window to open.
 void start_retransmission_timer(Tcb& tcb, Instant now, Context& context) {
-    tcb.timer = RetransmitTimer::retransmission;
-    tcb.retransmit_deadline = now + tcb.rtt.rto();
     if (tcb.flight_slot != Flight::none) {
-        const Flight& flight = context.flights[tcb.flight_slot];
-        tcb.retransmit_deadline = flight.timer_base + tcb.rtt.rto();
-        const Instant probe = tail_loss_probe_due(tcb, flight, now, context);
-        if (probe != never) { // In place of the first time-out at the latest (RFC 8985 §7.2).
-            tcb.timer = RetransmitTimer::tail_loss_probe;
-            tcb.retransmit_deadline = std::min(probe, tcb.retransmit_deadline);
-        }
+        set_flight_timer(tcb, context.flights[tcb.flight_slot], now, context);
+    } else {
+        tcb.timer = RetransmitTimer::retransmission;
+        tcb.retransmit_deadline = now + tcb.rtt.rto();
     }
     end_with_user_timeout(tcb, now, context);
 }
@@ -507,12 +529,16 @@ bool emit_new_data_as_probe(Tcb& tcb, Flight& flight, Instant now, Context& cont
     return true;
 }
 
-void emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context) {
+bool emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     const SentRecord& last = context.flights.record(flight.tail);
+    if (last.right > tcb.snd.una + tcb.snd.wnd) {
+        return false;
+    }
     const SeqNum left = later(last.left, last.right - payload_max(tcb, context));
     emit_again(tcb, flight, left, last.right, now, context);
     context.flights.mark_retransmitted(flight, flight.tail, now);
     restart_repairs(tcb, flight); // Or the tail, if it grows, would seem repaired in part.
+    return true;
 }
 
 bool flush(Tcb& tcb, Instant now, Context& context) {

@@ -19,6 +19,14 @@ bool sent_after(Instant a, SeqNum a_end, Instant b, SeqNum b_end) {
     return a > b || (a == b && a_end > b_end);
 }
 
+/// The flight remembers, for other timers are set and stopped meanwhile.
+void set_rack_timer(Tcb& tcb, Flight& flight, Instant due) {
+    if (flight.rack_due != due) {
+        flight.rack_due = due;
+        tcb.retransmit_deadline = never;
+    }
+}
+
 } // namespace
 
 void rack_delivered(Tcb& tcb, Flight& flight, const SentRecord& record, Instant now) {
@@ -77,7 +85,7 @@ bool rack_detect_losses(Tcb& tcb, Flight& flight, Instant now, Context& context)
     const Duration patience =
         flight.rack_rtt + std::chrono::microseconds{reordering_window_us(tcb, flight)};
     bool found = false;
-    Duration wait{};
+    Instant due = never;
     for (std::uint32_t index = flight.oldest; index != Flights::none;) {
         const SentRecord& record = flights.record(index);
         if (!sent_after(flight.rack_sent, flight.rack_end, record.sent, record.right)) {
@@ -89,14 +97,12 @@ bool rack_detect_losses(Tcb& tcb, Flight& flight, Instant now, Context& context)
             flights.mark_lost(flight, index);
             found = true;
         } else {
-            wait = std::max(wait, remaining);
+            due = now + remaining; // All that follow were sent later, and are waited for longer.
+            break;
         }
         index = next;
     }
-    if (wait > Duration::zero()) {
-        tcb.timer = RetransmitTimer::reordering;
-        tcb.retransmit_deadline = now + wait;
-    }
+    set_rack_timer(tcb, flight, due);
     return found;
 }
 

@@ -21,24 +21,25 @@ void save_for_undo(Tcb& tcb, Flight& flight) {
     flight.before_reduction = save(tcb.congestion, flight.epoch);
 }
 
-/// FlightSize; what limited transmit sent beyond cwnd does not count (RFC 5681 §3.2).
-std::uint32_t flight_size(const Tcb& tcb) {
-    return std::min(tcb.flight(), tcb.congestion.cwnd);
+/// FlightSize before the acknowledgement that moved SND.UNA by `acked`; what limited transmit sent
+/// beyond cwnd does not count (RFC 5681 §3.2).
+std::uint32_t flight_size(const Tcb& tcb, std::uint32_t acked) {
+    return std::min(tcb.flight() + acked, tcb.congestion.cwnd);
 }
 
 /// Lowers ssthresh, towards which PRR brings cwnd, and tells the peer (RFC 3168 §6.1.2).
-void begin_reduction(Tcb& tcb, Flight& flight, const Context& context) {
-    congestion_loss(context.config(tcb).congestion, tcb.congestion, flight.epoch, flight_size(tcb),
-                    smss(tcb));
-    flight.recover_fs = tcb.flight();
+void begin_reduction(Tcb& tcb, Flight& flight, std::uint32_t acked, const Context& context) {
+    congestion_loss(context.config(tcb).congestion, tcb.congestion, flight.epoch,
+                    flight_size(tcb, acked), smss(tcb));
+    flight.recover_fs = tcb.flight() + acked;
     flight.prr_delivered = flight.prr_out = 0;
     tcb.ecn_cwr = tcb.ecn;
 }
 
 /// The path has notified of congestion: as for a loss, but there is nothing to repair, and nothing
 /// that could be taken back.
-void enter_cwr(Tcb& tcb, Flight& flight, Context& context) {
-    begin_reduction(tcb, flight, context);
+void enter_cwr(Tcb& tcb, Flight& flight, std::uint32_t acked, Context& context) {
+    begin_reduction(tcb, flight, acked, context);
     flight.undoable = false;
     flight.repair = Repair::cwr;
     flight.recover = tcb.snd.nxt;
@@ -46,10 +47,10 @@ void enter_cwr(Tcb& tcb, Flight& flight, Context& context) {
 }
 
 /// A loss in a window that was notified of congestion costs no second reduction.
-void enter_recovery(Tcb& tcb, Flight& flight, Context& context) {
+void enter_recovery(Tcb& tcb, Flight& flight, std::uint32_t acked, Context& context) {
     if (flight.repair != Repair::cwr) {
         save_for_undo(tcb, flight);
-        begin_reduction(tcb, flight, context);
+        begin_reduction(tcb, flight, acked, context);
     }
     flight.repair = Repair::recovery;
     flight.recover = tcb.snd.nxt;
@@ -73,6 +74,7 @@ void leave(Tcb& tcb, Flight& flight) {
     }
     flight.repair = Repair::open;
     flight.duplicate_acks = 0;
+    flight.rack_due = never;
     rack_recovered(tcb);
 }
 
@@ -101,7 +103,9 @@ void set_cwnd_in_recovery(Tcb& tcb, Flight& flight, const Delivery& news, bool f
                                             .pipe = in_network,
                                             .mss = smss(tcb),
                                             .progress = news.acked > 0 && !found});
-    tcb.congestion.cwnd = std::max(in_network + count, smss(tcb));
+    // The first repair goes out whatever the proportion is (RFC 6937 §3.1).
+    const std::uint32_t least = flight.prr_out == 0 ? smss(tcb) : 0;
+    tcb.congestion.cwnd = std::max(in_network + std::max(count, least), smss(tcb));
 }
 
 void grow_cwnd(Tcb& tcb, Flight& flight, const Delivery& news, Instant now,
@@ -119,7 +123,8 @@ void grow_cwnd(Tcb& tcb, Flight& flight, const Delivery& news, Instant now,
                     .now_us = microsecond_clock(now),
                     .snd_una = tcb.snd.una,
                     .snd_nxt = tcb.snd.nxt,
-                    .cwnd_limited = is_cwnd_limited(tcb, flight)});
+                    .cwnd_limited = is_cwnd_limited(tcb, flight),
+                    .paced = context.config(tcb).pacing});
 }
 
 } // namespace
@@ -144,6 +149,7 @@ void undo(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     undo(tcb.congestion, flight.epoch, flight.before_reduction, microsecond_clock(now));
     flight.repair = Repair::open;
     flight.duplicate_acks = 0;
+    flight.rack_due = never;
     context.flights.forget_losses(flight);
     restart_repairs(tcb, flight);
     tcb.rtt.restore(context.config(tcb));
@@ -168,16 +174,20 @@ void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Cont
     const bool found = tcb.sack ? rack_detect_losses(tcb, flight, now, context)
                                 : count_duplicates(tcb, flight, news, context.flights);
     const bool by_probe = probe_repaired_loss(tcb, flight, news);
+    const Repair before = flight.repair;
     if (flight.repair < Repair::recovery && found) {
-        enter_recovery(tcb, flight, context);
+        enter_recovery(tcb, flight, news.acked, context);
     } else if (flight.repair <= Repair::disorder && news.congestion) {
-        enter_cwr(tcb, flight, context);
+        enter_cwr(tcb, flight, news.acked, context);
     } else if (flight.repair <= Repair::disorder) {
         const bool missing = flight.sacked > 0 || flight.duplicate_acks > 0;
         flight.repair = missing ? Repair::disorder : Repair::open;
     }
     if (flight.repair == Repair::cwr || flight.repair == Repair::recovery) {
-        set_cwnd_in_recovery(tcb, flight, news, found);
+        // What leaves the network because it is lost makes room without this.
+        if (news.delivered > 0 || flight.repair != before) {
+            set_cwnd_in_recovery(tcb, flight, news, found);
+        }
     } else if (by_probe) {
         reduce_after_probe(tcb, flight.epoch, context);
     } else {
@@ -194,6 +204,7 @@ void mark_all_lost(const Tcb& tcb, Flight& flight, Flights& flights) {
     }
     restart_repairs(tcb, flight);
     flight.must_repair = true;
+    flight.rack_due = never;
 }
 
 void enter_loss(Tcb& tcb, Flight& flight, Context& context) {
@@ -208,7 +219,7 @@ void enter_loss(Tcb& tcb, Flight& flight, Context& context) {
             save_for_undo(tcb, flight);
         }
         congestion_timeout(context.config(tcb).congestion, tcb.congestion, flight.epoch,
-                           flight_size(tcb), smss(tcb));
+                           flight_size(tcb, 0), smss(tcb));
     } else {
         tcb.congestion.cwnd = smss(tcb);
     }

@@ -30,28 +30,71 @@ std::uint32_t within(Flight& flight, Flights& flights, std::uint32_t index,
     return index;
 }
 
-/// Marks what the block tells of.
-void take_block(Tcb& tcb, Flight& flight, const SackBlock& block, Instant now, Flights& flights,
-                Delivery& news) {
+/// Records that one acknowledgement may make us look at in vain. What a peer tells of lies near
+/// what it told of before, or near the head; one that jumps about is not followed (CVE-2019-11478's
+/// kin).
+constexpr std::uint32_t steps_max = 1024;
+
+/// A walk along records that remembers runs of what has arrived, so that none is walked along
+/// twice.
+class Walk {
+  public:
+    explicit Walk(Flights& flights) : flights_{flights} {}
+
+    /// The record has not arrived.
+    void passes() { run_ = none; }
+
+    /// The record has arrived; the last that is known to have of those that follow it.
+    std::uint32_t passes_arrived(std::uint32_t index) {
+        const std::uint32_t known = flights_.record(index).older;
+        const std::uint32_t end = known != none && flights_.record(known).sacked ? known : index;
+        run_ = run_ == none ? index : run_;
+        if (run_ != end) {
+            flights_.record(run_).older = end;
+        }
+        return end;
+    }
+
+  private:
+    Flights& flights_;
+    std::uint32_t run_ = none; ///< Where the present run begins.
+};
+
+/// Marks what the block tells of. False when it was too far away.
+bool take_block(Tcb& tcb, Flight& flight, const SackBlock& block, Instant now, Flights& flights,
+                std::uint32_t& steps, Delivery& news) {
     std::uint32_t index = flight.sack_at;
     if (index == none || flights.record(index).left > block.left) {
         index = flight.head;
     }
+    Walk walk{flights};
     while (index != none && flights.record(index).left < block.right) {
         const std::uint32_t next = flights.record(index).next;
         if (flights.record(index).left <= block.left) {
             flight.sack_at = index;
         }
-        if (flights.record(index).right > block.left && !flights.record(index).sacked) {
-            const std::uint32_t inside = within(flight, flights, index, block);
-            if (inside != none) {
-                note_delivered(tcb, flight, flights.record(inside), now, news);
-                flights.mark_sacked(flight, inside);
-                news.sacked = true;
+        if (flights.record(index).sacked) {
+            index = flights.record(walk.passes_arrived(index)).next;
+            continue;
+        }
+        const bool told_of = flights.record(index).right > block.left;
+        const std::uint32_t inside = told_of ? within(flight, flights, index, block) : none;
+        if (inside != none) {
+            note_delivered(tcb, flight, flights.record(inside), now, news);
+            flights.mark_sacked(flight, inside);
+            if (inside != index) {
+                walk.passes(); // Its front has not.
             }
+            static_cast<void>(walk.passes_arrived(inside));
+            news.sacked = true;
+        } else if (++steps > steps_max) {
+            return false;
+        } else {
+            walk.passes();
         }
         index = next;
     }
+    return true;
 }
 
 /// A peer that reports as a duplicate what we sent twice: that repair was not needed (RFC 2883,
@@ -134,10 +177,13 @@ void take_sack(Tcb& tcb, Flight& flight, const TcpSegment& segment, SeqNum prior
     // In the stream's order, or one told of late would look as if it had been overtaken.
     const auto rest = blocks.subspan(dsack ? 1 : 0);
     const OrderedBlocks ordered = in_order(rest, tcb.snd.una);
+    std::uint32_t steps = 0;
     for (const SackBlock& block : std::span{ordered}.first(rest.size())) {
         const bool seen = std::ranges::find(flight.seen_blocks, block) != flight.seen_blocks.end();
-        if (!seen && is_plausible(tcb, block)) {
-            take_block(tcb, flight, block, now, context.flights, news);
+        if (!seen && is_plausible(tcb, block) &&
+            !take_block(tcb, flight, block, now, context.flights, steps, news)) {
+            flight.seen_blocks = {};
+            return;
         }
     }
     flight.seen_blocks = {};

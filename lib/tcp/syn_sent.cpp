@@ -55,6 +55,7 @@ void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits
     tcb.rtt.restore(context.config(tcb));
     tcb.congestion.cwnd = initial_window(tcb, context);
     tcb.sent_ms = timestamp_clock(now);
+    forget_cwnd_use(tcb, now);
     if (retransmits > 1) {
         tcb.congestion.cwnd = smss(tcb); // RFC 5681 §3.1, eased by RFC 6928 §2.
     }

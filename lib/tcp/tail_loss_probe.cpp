@@ -33,11 +33,12 @@ Instant tail_loss_probe_due(const Tcb& tcb, const Flight& flight, Instant now,
 }
 
 void send_tail_loss_probe(Tcb& tcb, Flight& flight, Instant now, Context& context) {
-    context.counters.add(Counter::tail_loss_probes);
     flight.probing = true;
     flight.probe_is_new = emit_new_data_as_probe(tcb, flight, now, context);
-    if (!flight.probe_is_new) {
-        emit_last_again(tcb, flight, now, context);
+    if (flight.probe_is_new || emit_last_again(tcb, flight, now, context)) {
+        context.counters.add(Counter::tail_loss_probes);
+    } else {
+        flight.probe_is_new = true;
     }
     flight.probe_end = tcb.snd.nxt;
 }

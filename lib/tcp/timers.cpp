@@ -85,7 +85,10 @@ std::uint8_t flight_timer(Tcb& tcb, Instant now, Context& context) {
         send_tail_loss_probe(tcb, flight, now, context);
         flight.timer_base = now;
         return 0;
+    case RetransmitTimer::pacing:
+        return 0;
     case RetransmitTimer::reordering:
+        flight.rack_due = never;
         take_news(tcb, flight, {}, now, context);
         return 0;
     case RetransmitTimer::keep_alive: // Only while nothing is in flight.

@@ -102,6 +102,8 @@ const std::map<std::string_view, Take> configured{
     {"congestion", [](Settings& s, const Setting& v,
                       Family) { s.worker.tcp.front().congestion = congestion(v); }},
     {"ecn", [](Settings& s, const Setting& v, Family) { s.worker.tcp.front().ecn = ecn(v); }},
+    {"pacing",
+     [](Settings& s, const Setting& v, Family) { s.worker.tcp.front().pacing = number(v) != 0; }},
     {"receive_buffer_bytes",
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().receive_buffer_bytes = number_as<std::uint32_t>(v);

@@ -298,56 +298,5 @@ TEST_F(CongestionTest, D5_after_a_time_out_a_segment_counts_for_one) {
     EXPECT_EQ(tcb.congestion.cwnd, 2000U);
 }
 
-TEST_F(CongestionTest, D5_an_idle_connection_starts_slowly) {
-    established();
-    queue(60'000);
-    flush_all();
-    now += 50ms;
-    std::uint32_t acked = 1;
-    while (tcb.flight() > 0) {
-        acked = static_cast<std::uint32_t>(tcb.snd.nxt - ends.iss);
-        arrive({.ack = acked});
-    }
-    tcb.congestion.cwnd = 64'000;
-    tcb.congestion.ssthresh = 40'000;
-    const Duration rto = tcb.rtt.rto();
-    now += rto;
-    EXPECT_EQ(user_sends(1000).size(), 1U);
-    EXPECT_EQ(tcb.congestion.cwnd, 64'000U);
-    arrive({.ack = acked + 1000});
-    now += 2 * rto + 2ms; // Two time-outs over.
-    user_sends(1000);
-    EXPECT_EQ(tcb.congestion.cwnd, 16'000U);
-    EXPECT_EQ(tcb.congestion.ssthresh, 48'000U);
-    arrive({.ack = acked + 2000});
-    now += std::chrono::hours{24};
-    user_sends(1000);
-    EXPECT_EQ(tcb.congestion.cwnd, 10'000U);
-}
-
-TEST_F(CongestionTest, D5_idle_time_is_counted_once) {
-    ends.window = 0;
-    established();
-    tcb.congestion.cwnd = 640'000;
-    now += 2s + 1ms;
-    user_sends(1000);
-    EXPECT_EQ(tcb.congestion.cwnd, 160'000U);
-    user_sends(1000);
-    EXPECT_EQ(tcb.congestion.cwnd, 160'000U);
-    now += 1s;
-    user_sends(1000);
-    EXPECT_EQ(tcb.congestion.cwnd, 80'000U);
-}
-
-TEST_F(CongestionTest, D5_data_in_flight_is_not_idle) {
-    established();
-    tcb.congestion.cwnd = 64'000;
-    user_sends(1000);
-    now += 900ms;
-    tcb.sent_ms -= 5000;
-    user_sends(1000);
-    EXPECT_EQ(tcb.congestion.cwnd, 64'000U);
-}
-
 } // namespace
 } // namespace millrace::tcp

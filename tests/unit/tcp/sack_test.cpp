@@ -2,7 +2,10 @@
 
 #include "recovery_fixture.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <random>
+#include <vector>
 
 namespace millrace::tcp {
 namespace {
@@ -144,6 +147,57 @@ TEST_F(SackTest, D4_dsack_is_said_once_and_only_with_sack) {
     arrive({.seq = 1, .ack = first, .length = 500});
     arrive({.seq = 1, .ack = first, .length = 500});
     EXPECT_TRUE(user_sends(10).front().sack.empty());
+}
+
+TEST_F(SackTest, D4_sack_blocks_in_any_order_leave_what_they_say) {
+    std::mt19937 random{1}; // NOLINT(cert-msc51-cpp): the same in every run.
+    const auto drawn = [&random](std::uint32_t from, std::uint32_t to) {
+        return from + static_cast<std::uint32_t>(random() % (to - from));
+    };
+    ends.window = 65'535;
+    measured_path();
+    tcb.congestion.cwnd = 60'000;
+    ASSERT_EQ(user_sends(60'000).size(), 60U);
+    std::vector<bool> told_of(60);
+    std::uint32_t acked = 0;
+    for (int i = 0; i < 200; ++i) {
+        if (i % 10 == 9 && acked < 50) {
+            acked += drawn(0, 3);
+        }
+        const std::uint32_t from = drawn(acked, 60);
+        const std::uint32_t to = drawn(from + 1, std::min(from + 6, 60U) + 1);
+        std::fill(told_of.begin() + from, told_of.begin() + to, true);
+        arrive({.ack = at(acked), .sack = {{at(from), at(to)}}});
+        const auto expected = std::count(told_of.begin() + acked, told_of.end(), true);
+        ASSERT_EQ(flight().sacked, expected * 1000) << i;
+    }
+}
+
+TEST_F(SackTest, E3_sack_a_block_that_is_far_from_all_others_is_not_followed) {
+    measured_path();
+    tcb.no_delay = true;
+    for (int i = 0; i < 1200; ++i) {
+        user_sends(1);
+    }
+    ASSERT_EQ(flight().records, 1200U);
+    const auto told_of = [&](std::uint32_t nth) {
+        arrive({.ack = first, .sack = {{first + nth, first + nth + 1}}});
+        return flight().sacked;
+    };
+    EXPECT_EQ(told_of(1199), 0U);
+    EXPECT_EQ(told_of(100), 1U);
+    EXPECT_EQ(told_of(1199), 1U) << "still too far";
+    EXPECT_EQ(told_of(300), 2U);
+    EXPECT_EQ(told_of(1199), 3U);
+}
+
+TEST_F(SackTest, D4_sack_a_repair_that_is_not_needed_any_more_lets_no_other_pass) {
+    ten_in_flight();
+    tcb.reordering_seen = true;
+    now += 50ms;
+    // The same burst tells of a loss, and that it was none.
+    arrive_together({sacking(1, 4), {.ack = at(4)}});
+    EXPECT_FALSE(flight().must_repair);
 }
 
 } // namespace

@@ -40,6 +40,7 @@ struct Config {
     std::uint8_t initial_window_segments = 10; ///< RFC 6928.
     CongestionAlgorithm congestion = CongestionAlgorithm::cubic;
     EcnPolicy ecn = EcnPolicy::accept;
+    bool pacing = false; ///< Segments leave at a rate made of cwnd and the round-trip time.
     std::uint32_t receive_buffer_bytes = 256 * 1024; ///< The largest window offered.
     std::uint32_t send_buffer_bytes = 256 * 1024;    ///< Memory that queued data may pin.
 

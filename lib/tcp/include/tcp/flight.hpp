@@ -19,13 +19,15 @@ struct SentRecord {
     static constexpr std::uint32_t none = UINT32_MAX;
 
     wire::SeqNum left;
-    wire::SeqNum right;           ///< Behind the last byte.
-    Instant sent{};               ///< When it was sent last.
-    std::uint32_t next = none;    ///< What follows it in the stream.
-    std::uint32_t older = none;   ///< What was sent before it, of what is thought to be under way.
-    std::uint32_t younger = none; ///< What was sent after it.
-    bool sacked : 1 = false;      ///< The peer has it.
-    bool lost : 1 = false;        ///< It is thought lost, at least as it was sent first.
+    wire::SeqNum right;        ///< Behind the last byte.
+    Instant sent{};            ///< When it was sent last.
+    std::uint32_t next = none; ///< What follows it in the stream.
+    /// What was sent before it, of what is thought to be under way. Of one that has arrived:
+    /// another that has, up to which all have, or none.
+    std::uint32_t older = none;
+    std::uint32_t younger = none;   ///< What was sent after it.
+    bool sacked : 1 = false;        ///< The peer has it.
+    bool lost : 1 = false;          ///< It is thought lost, at least as it was sent first.
     bool retransmitted : 1 = false; ///< Sent again, and that is under way.
     bool repeated : 1 = false;      ///< Has been sent more than once (Karn).
 
@@ -58,7 +60,7 @@ struct Flight {
     std::uint32_t oldest = none;
     std::uint32_t youngest = none;
     std::uint32_t records = 0;
-    std::uint32_t sack_at = none;   ///< Where the last SACK block ended.
+    std::uint32_t sack_at = none;   ///< Where the last SACK block began.
     std::uint32_t to_repair = none; ///< No record before this one is lost and not sent again.
 
     std::uint32_t sacked = 0;
@@ -72,13 +74,16 @@ struct Flight {
 
     Instant timer_base = never; ///< What the retransmission time-out counts from.
     Instant progress{};         ///< When SND.UNA moved last, or the first of it was sent.
+    Instant rack_due = never;   ///< When what is overtaken will have been waited for long enough.
+    Instant pacing_due = never; ///< When the next burst may go; something waits for it.
+    Instant paced_until{};      ///< When all that was sent will have left, at the pace.
 
     Repair repair = Repair::open;
     bool undoable : 1 = false;      ///< What the last reduction took away is kept below.
     bool frto : 1 = false;          ///< The time-out may have been spurious (RFC 5682).
     bool frto_new_data : 1 = false; ///< Step 2b: new data goes out in place of repairs.
     bool probing : 1 = false;       ///< A tail loss probe is under way (RFC 8985 §7).
-    bool probe_is_new : 1 = false;  ///< It was new data.
+    bool probe_is_new : 1 = false;  ///< It was new data, or could not be sent.
     bool must_repair : 1 = false;   ///< One repair goes out whatever cwnd says.
     bool rack_valid : 1 = false;    ///< The fields of RACK below are set.
     bool dsack_seen : 1 = false;    ///< RACK.dsack_round is set.
@@ -115,7 +120,7 @@ struct Flight {
     std::array<wire::SackBlock, 4> seen_blocks;
 };
 
-static_assert(sizeof(Flight) <= 256, "four cache lines");
+static_assert(sizeof(Flight) <= 320, "five cache lines");
 
 /// The flights of one worker and their records. When no record is left, or a flight has very many,
 /// what is sent joins the last record: repair becomes coarser, and nothing stops.

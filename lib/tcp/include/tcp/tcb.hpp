@@ -20,6 +20,7 @@ enum class RetransmitTimer : std::uint8_t {
     retransmission,  ///< RFC 6298, or a SYN's.
     tail_loss_probe, ///< RFC 8985 §7.
     reordering,      ///< What RACK waits for before it calls a segment lost (RFC 8985 §6.2).
+    pacing,          ///< The next burst.
     keep_alive,      ///< Nothing is in flight: the next look at how long the peer has been silent.
 };
 
