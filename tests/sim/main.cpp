@@ -34,12 +34,16 @@ constexpr std::array must_happen{
     std::string_view{"link.lost"},
     std::string_view{"link.duplicated"},
     std::string_view{"link.reordered"},
+    std::string_view{"link.marked"},
     std::string_view{"link.corrupted"},
     std::string_view{"payload_attached"},
     std::string_view{"tcp.retransmitted_segments"},
     std::string_view{"tcp.fast_retransmits"},
     std::string_view{"tcp.retransmission_timeouts"},
-    std::string_view{"tcp.tail_loss_probes"}, // D4.tlp
+    std::string_view{"tcp.ecn_reductions"},            // D6.sender
+    std::string_view{"tcp.congestion_marks_received"}, // D6.receiver
+    std::string_view{"tcp.paced_bursts"},              // D10.rate
+    std::string_view{"tcp.tail_loss_probes"},          // D4.tlp
     std::string_view{"tcp.recoveries_undone"},
     std::string_view{"tcp.duplicates_reported"},
     std::string_view{"tcp.syn_retransmits"},

@@ -1,6 +1,8 @@
 #include "network.hpp"
 
 #include "wire/ethernet.hpp"
+#include "wire/ipv4.hpp"
+#include "wire/ipv6.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -9,6 +11,29 @@ namespace millrace::sim {
 
 bool Network::happens(double probability) {
     return std::uniform_real_distribution{0.0, 1.0}(random_) < probability;
+}
+
+/// A router that meets congestion (RFC 3168 §5).
+void Network::mark(support::Frame& frame) {
+    std::byte* const ip = frame.data() + wire::ethernet_header_bytes;
+    const auto ethertype = wire::header_at<wire::EthernetHeader>(frame.data()).ethertype;
+    constexpr auto capable = static_cast<unsigned>(wire::Ecn::capable_0);
+    constexpr auto congestion = static_cast<unsigned>(wire::Ecn::congestion);
+    if (ethertype == wire::ethertype::ipv4) {
+        auto& header = wire::header_at<wire::Ipv4Header>(ip);
+        if ((header.traffic_class & congestion) == capable) {
+            header.traffic_class |= congestion;
+            header.checksum = std::uint16_t{0};
+            wire::fill_ipv4_checksum(ip);
+            ++counters_.marked;
+        }
+    } else if (ethertype == wire::ethertype::ipv6) {
+        // The field lies across the first two bytes, ECN in the upper half of the second.
+        if ((std::to_integer<unsigned>(ip[1]) >> 4 & congestion) == capable) {
+            ip[1] |= std::byte{congestion << 4};
+            ++counters_.marked;
+        }
+    }
 }
 
 void Network::corrupt(support::Frame& frame) {
@@ -50,6 +75,9 @@ void Network::send(unsigned from, support::Frame frame, Instant now) {
     if (happens(impairments_.duplication)) {
         ++counters_.duplicated;
         put(to, frame, at + impairments_.delay / 2);
+    }
+    if (impairments_.marking > 0 && happens(impairments_.marking)) {
+        mark(frame);
     }
     if (happens(impairments_.corruption)) {
         corrupt(frame);

@@ -18,6 +18,7 @@ struct Impairments {
     double loss = 0;
     double duplication = 0;
     double reordering = 0; ///< The frame is overtaken by those of the next `reordering_delay`.
+    double marking = 0;    ///< Congestion is notified of (RFC 3168) where the frame allows it.
     double corruption = 0; ///< One burst of at most 15 bits behind the Ethernet header.
     Duration delay = 1ms;  ///< One way.
     Duration reordering_delay = 3ms;
@@ -29,6 +30,7 @@ struct LinkCounters {
     std::uint64_t lost = 0;
     std::uint64_t duplicated = 0;
     std::uint64_t reordered = 0;
+    std::uint64_t marked = 0;
     std::uint64_t corrupted = 0;
 };
 
@@ -64,6 +66,7 @@ class Network {
   private:
     [[nodiscard]] const Arrival& top() const { return under_way_.top(); }
     [[nodiscard]] bool happens(double probability);
+    void mark(support::Frame& frame);
     void corrupt(support::Frame& frame);
     void put(unsigned to, support::Frame frame, Instant at);
 

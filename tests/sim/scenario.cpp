@@ -109,6 +109,18 @@ Stream draw_stream(Draw& draw, bool long_ones) {
     return stream;
 }
 
+/// Both ends ask for it in most runs, so that there is something to mark.
+tcp::EcnPolicy draw_ecn(Draw& draw) {
+    switch (draw.integer(1, 6)) {
+    case 1:
+        return tcp::EcnPolicy::off;
+    case 2:
+        return tcp::EcnPolicy::accept;
+    default:
+        return tcp::EcnPolicy::on;
+    }
+}
+
 } // namespace
 
 Scenario Scenario::from_seed(std::uint64_t seed) {
@@ -137,8 +149,11 @@ Scenario Scenario::from_seed(std::uint64_t seed) {
         scenario.before_wrap[host] = std::chrono::milliseconds{draw.logarithmic(1, 20'000)};
         scenario.congestion[host] =
             draw.one_in(2) ? tcp::CongestionAlgorithm::new_reno : tcp::CongestionAlgorithm::cubic;
+        scenario.ecn[host] = draw_ecn(draw);
+        scenario.pacing[host] = draw.one_in(3);
         scenario.no_delay[host] = draw.one_in(2);
     }
+    scenario.impairments.marking = probability(draw);
     return scenario;
 }
 

@@ -42,6 +42,8 @@ stack::WorkerSettings settings_for(const Scenario& scenario, unsigned host) {
     settings.interface.add_link_local();
     settings.tcp.front().receive_buffer_bytes = scenario.receive_buffer_bytes;
     settings.tcp.front().congestion = scenario.congestion[host];
+    settings.tcp.front().ecn = scenario.ecn[host];
+    settings.tcp.front().pacing = scenario.pacing[host];
     settings.buffers.chunks = scenario.chunks;
     settings.buffers.packets = static_cast<std::uint32_t>(scenario.packets / 2);
     settings.buffers.packet_bytes = sizeof(support::PacketBuffer);
@@ -413,6 +415,7 @@ void Simulation::count_events(Outcome& outcome) const {
     outcome.events["link.lost"] += link.lost;
     outcome.events["link.duplicated"] += link.duplicated;
     outcome.events["link.reordered"] += link.reordered;
+    outcome.events["link.marked"] += link.marked;
     outcome.events["link.corrupted"] += link.corrupted;
     outcome.events[scenario_.ipv6 ? "ipv6" : "ipv4"] = 1;
     count_streams(outcome);

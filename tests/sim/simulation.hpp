@@ -46,6 +46,8 @@ struct Scenario {
     /// Of each host on the first connection; the server's where nothing holds its first SYN up.
     std::array<std::uint32_t, 2> iss{};
     std::uint32_t receive_buffer_bytes = 262144;
+    std::array<tcp::EcnPolicy, 2> ecn{tcp::EcnPolicy::accept, tcp::EcnPolicy::accept};
+    std::array<bool, 2> pacing{};
     std::uint32_t chunks = 4096;
     std::size_t packets = 4096;
     bool checksum_offload = false;

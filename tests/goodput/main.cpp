@@ -1,0 +1,51 @@
+// D5.newreno, D5.cubic, D4.no_timeout: what a transfer achieves on thirty paths with each of two
+// congestion controls, against the golden table beside this file.
+
+#include "table.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using namespace millrace::goodput;
+
+namespace {
+
+std::string read(const std::string& file) {
+    std::ostringstream text;
+    text << std::ifstream{file}.rdbuf();
+    return text.str();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Measures simulated goodput, in virtual time, against the golden table."};
+    std::string file;
+    bool write = false;
+    app.add_option("table", file, "the table")->required();
+    app.add_flag("--write", write, "writes the table anew");
+    CLI11_PARSE(app, argc, argv);
+
+    std::vector<Row> rows = paths();
+    for (Row& row : rows) {
+        measure(row);
+    }
+    if (write) {
+        std::ofstream out{file};
+        out << to_text(rows);
+        out.close();
+        return out ? 0 : 1;
+    }
+    const std::string dropped = what_dropped(from_text(read(file)), rows);
+    if (!dropped.empty()) {
+        fmt::print("{}", to_text(rows));
+        fmt::print("\nBelow nine tenths of {}:\n{}", file, dropped);
+        return 1;
+    }
+    fmt::print("{} cells, none below nine tenths of the table\n", rows.size() * 2);
+    return 0;
+}
