@@ -38,6 +38,9 @@ retransmission_timeout_max_ms = 60000
 delayed_ack_ms = 20
 fin_wait_2_timeout_s = 30
 initial_window_segments = 4
+congestion = "newreno"
+ecn = "on"
+pacing = true
 receive_buffer_bytes = 65536
 send_buffer_bytes = 131072
 syn_ack_retries = 3
@@ -139,6 +142,9 @@ TEST(Config, ReadsTcp) {
     EXPECT_EQ(tcp.delayed_ack, 20ms);
     EXPECT_EQ(tcp.fin_wait_2, 30s);
     EXPECT_EQ(tcp.initial_window_segments, 4);
+    EXPECT_EQ(tcp.congestion, tcp::CongestionAlgorithm::new_reno);
+    EXPECT_EQ(tcp.ecn, tcp::EcnPolicy::on);
+    EXPECT_TRUE(tcp.pacing);
     EXPECT_EQ(tcp.receive_buffer_bytes, 65'536U);
     EXPECT_EQ(tcp.send_buffer_bytes, 131'072U);
     EXPECT_EQ(tcp.syn_ack_retries, 3);
