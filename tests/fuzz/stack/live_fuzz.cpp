@@ -51,6 +51,8 @@ class Session {
         settings.reuse = (second & 0x30U) == 0x30U   ? tcp::ReusePolicy::off
                          : (second & 0x30U) == 0x20U ? tcp::ReusePolicy::strict
                                                      : tcp::ReusePolicy::timestamps;
+        settings.congestion = (second & 0x40U) != 0 ? tcp::CongestionAlgorithm::new_reno
+                                                    : tcp::CongestionAlgorithm::cubic;
         return settings;
     }
 

@@ -29,6 +29,7 @@ stack::WorkerSettings LiveHost::worker_settings(const LiveSettings& settings) {
     worker.control.ipv6_probes = 0;
     worker.tcp.front().receive_buffer_bytes = settings.receive_buffer_bytes;
     worker.tcp.front().send_buffer_bytes = settings.receive_buffer_bytes;
+    worker.tcp.front().congestion = settings.congestion;
     worker.tcp.front().retries = 4;
     const bool small = settings.small_pools;
     worker.buffers = {.nodes = small ? 24U : 1024U,

@@ -18,6 +18,7 @@ struct LiveSettings {
     bool no_delay = true;
     bool linger_zero = false;
     tcp::ReusePolicy reuse = tcp::ReusePolicy::timestamps;
+    tcp::CongestionAlgorithm congestion = tcp::CongestionAlgorithm::cubic;
     std::uint32_t receive_buffer_bytes = 65536;
     Duration start{};
 };
