@@ -26,8 +26,9 @@ class BadLink(Case):
             yield *served, root / "big.bin"
         self.link_did = made[0].report()
 
-    def _transfer(self, impairment):
+    def _transfer(self, impairment, **sysctl):
         with self._bad_link(impairment) as (link, daemon, path):
+            link.client.sysctl(**sysctl)
             with daemon.leak_check():
                 for address in links.SERVERS:
                     got = clients.curl_sha256(link.client, clients.url(address, "/big.bin"))
@@ -36,6 +37,8 @@ class BadLink(Case):
                         self.assertEqual(clients.echo_sha256(echo, path), self.big_sha256)
             self.retransmitted = daemon.total("tcp.retransmitted_segments")
             self.damaged = daemon.total("drop.tcp_bad_checksum")
+            self.marks = daemon.total("tcp.congestion_marks_received")
+            self.reductions = daemon.total("tcp.ecn_reductions")
 
     def _assert_link_did(self, what):
         for direction, counters in self.link_did.items():
@@ -62,6 +65,13 @@ class BadLink(Case):
     def test_a_full_queue_slows_and_spoils_nothing(self):
         self._transfer("rate_mbit=50,queue_bytes=30000,delay_ms=5")
         self.assertGreater(self.link_did["down"]["queue_dropped"], 0)
+
+    # D6.sender, D6.receiver: both ends mark what they send, and heed what the other has seen.
+    def test_marks_slow_both_ends_and_lose_nothing(self):
+        self._transfer("marking=0.02,delay_ms=2", tcp_ecn=1)
+        self._assert_link_did("marked")
+        self.assertGreater(self.marks, 0)
+        self.assertGreater(self.reductions, 0)
 
     def test_all_of_it_at_once(self):
         self._transfer("loss=0.01,duplication=0.01,reordering=0.01,corruption=0.01,delay_ms=2,"

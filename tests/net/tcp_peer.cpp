@@ -156,6 +156,7 @@ struct Options {
     std::uint16_t count = 0;          ///< Connections to open each round.
     std::uint64_t bytes = 0;          ///< To send on each.
     bool after_the_peer = false;
+    bool ecn = false; ///< To ask for it, too.
     std::uint32_t buffer_bytes = 4 << 20;
 };
 
@@ -232,6 +233,7 @@ stack::WorkerSettings settings_of(const Options& options, const nic::PortReport&
     settings.interface.add_link_local();
     tcp::Config config;
     config.receive_buffer_bytes = config.send_buffer_bytes = options.buffer_bytes;
+    config.ecn = options.ecn ? tcp::EcnPolicy::on : tcp::EcnPolicy::accept;
     settings.tcp = {config};
     std::random_device random;
     for (std::byte& byte : std::as_writable_bytes(std::span{settings.sequence_key})) {
@@ -319,6 +321,7 @@ Options read_options(CLI::App& app, int argc, char** argv) {
     app.add_option("--count", options.count, "connections to open at each SIGUSR1")->needs(connect);
     app.add_option("--bytes", options.bytes, "to send on each connection, and a FIN behind them");
     app.add_flag("--after-the-peer", options.after_the_peer, "only when the peer has half-closed");
+    app.add_flag("--ecn", options.ecn, "ask for explicit congestion notification");
     app.add_option("--buffer-bytes", options.buffer_bytes, "the windows' limit");
     app.parse(argc, argv);
     return options;
