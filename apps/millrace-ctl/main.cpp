@@ -30,6 +30,7 @@ struct Options {
     std::vector<std::string> states;
     std::vector<std::string> services;
     std::vector<std::string> wanted;
+    bool by_worker = false;
 };
 
 void print(const std::string& text) {
@@ -103,7 +104,7 @@ int show_connections(const Options& options) {
 }
 
 int show_stats(const Options& options) {
-    millrace::runtime::StatsText text{print, options.wanted};
+    millrace::runtime::StatsText text{print, options.wanted, options.by_worker};
     return report(
         millrace::runtime::ask(options.socket, {{"command", "stats"}}, [&](const json& line) {
             if (is_last(line)) {
@@ -157,6 +158,9 @@ int main(int argc, char** argv) {
                       "a filter of ss(8), as: state established sport = :80 dst 198.18.0.0/24");
     CLI::App* stats = app.add_subcommand("stats", "counters");
     stats->add_option("name", options.wanted, "only those whose \"group.name\" contains this");
+    stats->add_flag("--workers", options.by_worker, "what each worker has counted, too");
+    CLI::App* time_wait =
+        app.add_subcommand("time-wait", "what connections in TIME_WAIT cost, by worker");
     CLI::App* version = app.add_subcommand("version", "which millraced is running");
     app.add_subcommand("drain", "stop listening, let connections finish, end");
 
@@ -169,6 +173,11 @@ int main(int argc, char** argv) {
         return show_connections(options);
     }
     if (stats->parsed()) {
+        return show_stats(options);
+    }
+    if (time_wait->parsed()) {
+        options.wanted = {"time_wait"};
+        options.by_worker = true;
         return show_stats(options);
     }
     return version->parsed() ? show_version(options) : drain(options);

@@ -241,6 +241,7 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
     settings.orphans_max = config.tcp.orphans_max;
     settings.ephemeral_ports = {config.tcp.ephemeral_port_first, config.tcp.ephemeral_port_last};
     settings.time_wait_max = config.tcp.time_wait.entries_max;
+    settings.time_wait_when_full = config.tcp.time_wait.when_full;
     settings.time_wait_durations = time_wait_durations(config);
     return settings;
 }
@@ -268,7 +269,12 @@ void Appliance::State::add_listeners(Pipeline& pipeline, const std::vector<Durat
         options.time_wait_queue = static_cast<std::uint8_t>(
             std::ranges::find(time_waits, time_wait.duration) - time_waits.begin());
         options.time_wait_policy = time_wait.policy;
-        options.half_open_max = config.tcp.half_open_max;
+        options.half_open_max = listener.syn_queue_max;
+        options.syn_queue_when_full = listener.syn_queue_when_full;
+        options.connections_max = listener.connections_max.value_or(UINT32_MAX);
+        options.accept_queue_max = listener.accept_queue_max;
+        options.accept_queue_when_full = listener.accept_queue_when_full;
+        options.defer_accept = listener.defer_accept;
         switch (listener.service) {
         case ServiceKind::echo:
             pipeline.listen(std::move(options), service::Echo{});

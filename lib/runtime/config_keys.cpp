@@ -41,6 +41,14 @@ constexpr std::array ecn_names{
     Choice<tcp::EcnPolicy>{tcp::EcnPolicy::accept, "accept"},
     Choice<tcp::EcnPolicy>{tcp::EcnPolicy::on, "on"},
 };
+constexpr std::array when_full_names{
+    Choice<stack::TimeWaitWhenFull>{stack::TimeWaitWhenFull::oldest, "oldest"},
+    Choice<stack::TimeWaitWhenFull>{stack::TimeWaitWhenFull::refuse, "refuse"},
+};
+constexpr std::array queue_full_names{
+    Choice<stack::WhenQueueFull>{stack::WhenQueueFull::drop, "drop"},
+    Choice<stack::WhenQueueFull>{stack::WhenQueueFull::reset, "reset"},
+};
 constexpr std::array service_names{
     Choice<ServiceKind>{ServiceKind::http, "http"},
     Choice<ServiceKind>{ServiceKind::echo, "echo"},
@@ -215,8 +223,33 @@ Section<TimeWaitConfig> time_wait_section() {
                    "When a SYN may open the connection anew: `strict` beyond its last sequence "
                    "number, `timestamps` beyond its last timestamp too (RFC 6191), `off` never.");
     section.integer("entries_max", &TimeWaitConfig::entries_max, {1, entries_most}, "",
-                    "Entries of one worker; the oldest make room.");
+                    "Entries of one worker, of each family.");
+    section.choice("when_full", &TimeWaitConfig::when_full, when_full_names,
+                   "What becomes of one more: the `oldest` entry makes room, or `refuse`: the "
+                   "connection goes without.");
     return section;
+}
+
+void add_queue_keys(Section<ListenConfig>& section) {
+    section.integer("syn_queue_max", &ListenConfig::syn_queue_max, {1, entries_most}, "",
+                    "The SYN queue: connections of one worker whose handshake is not complete.");
+    section.choice("syn_queue_when_full", &ListenConfig::syn_queue_when_full, queue_full_names,
+                   "What a SYN gets then: `drop`, no answer, so that it comes again; `reset`, a "
+                   "refusal.");
+    section
+        .integer("connections_max", &ListenConfig::connections_max, {1, entries_most}, "",
+                 "Connections that one worker serves at once; more wait in the accept queue.")
+        .by_default("as many as there is room for");
+    section.integer("accept_queue_max", &ListenConfig::accept_queue_max, {0, entries_most}, "",
+                    "The accept queue: established connections of one worker that its service has "
+                    "no room for yet.");
+    section.choice("accept_queue_when_full", &ListenConfig::accept_queue_when_full,
+                   queue_full_names,
+                   "What becomes of the next: `drop`, its last ACK counts for nothing and the "
+                   "SYN,ACK is sent again; `reset`, it is refused.");
+    section.duration<seconds>("defer_accept_s", &ListenConfig::defer_accept, {0, 3'600}, "s",
+                              "How long a connection without data is kept from the service; 0 for "
+                              "not at all. It is rounded up to a time-out of the SYN,ACK.");
 }
 
 void add_http_keys(Section<ListenConfig>& section) {
@@ -272,6 +305,7 @@ Section<ListenConfig> listen_section() {
         "acknowledged (Nagle's algorithm).");
     section.boolean("linger_zero", &ListenConfig::linger_zero,
                     "Closes with RST: no TIME_WAIT, and what was queued is lost.");
+    add_queue_keys(section);
     add_http_keys(section);
     section
         .integer("bytes", &ListenConfig::bytes, {0, 1'099'511'627'776}, "bytes",

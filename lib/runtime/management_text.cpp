@@ -82,15 +82,38 @@ bool is_wanted(const nlohmann::json& line, const std::vector<std::string>& wante
            });
 }
 
+std::string StatsText::heading(const nlohmann::json& line) const {
+    const std::string group = '[' + line.value("group", "") + ']';
+    if (!by_worker_) {
+        return group;
+    }
+    std::string text = fmt::format("{:<40} {:>14}", group, "all");
+    for (std::size_t i = 0; i < line.value("workers", nlohmann::json::array()).size(); ++i) {
+        text += fmt::format(" {:>14}", fmt::format("worker {}", i));
+    }
+    return text;
+}
+
+std::string StatsText::values(const nlohmann::json& line) const {
+    if (!by_worker_) {
+        return number_text(line, "value");
+    }
+    std::string text = fmt::format("{:>14}", number_text(line, "value"));
+    for (const nlohmann::json& worker : line.value("workers", nlohmann::json::array())) {
+        text += fmt::format(" {:>14}", worker.get<std::uint64_t>());
+    }
+    return text;
+}
+
 void StatsText::add(const nlohmann::json& line) {
     if (!is_wanted(line, wanted_)) {
         return;
     }
     if (const std::string group = line.value("group", ""); group != group_) {
-        out_(fmt::format("{}[{}]\n", group_.empty() ? "" : "\n", group));
+        out_(fmt::format("{}{}\n", group_.empty() ? "" : "\n", heading(line)));
         group_ = group;
     }
-    out_(fmt::format("{:<40} {}\n", line.value("name", ""), number_text(line, "value")));
+    out_(fmt::format("{:<40} {}\n", line.value("name", ""), values(line)));
 }
 
 } // namespace millrace::runtime

@@ -41,7 +41,7 @@ void emit_syn_ack(const HalfOpen& entry, const LocalEnd& local, Instant now, Con
     options.has_mss = true;
     options.mss = local.mss;
     options.sack_permitted = entry.sack;
-    options.has_window_scale = entry.window_scale;
+    options.has_window_scale = entry.window_scale();
     options.window_scale = scale_for(local.config.receive_buffer_bytes);
     if (entry.timestamps) {
         options.has_timestamps = true;
@@ -67,9 +67,10 @@ void emit_challenge(HalfOpen& entry, const LocalEnd& local, Instant now, Context
     context.counters.add(Counter::challenge_acks);
 }
 
+/// A SYN stands where its own number is: the peer's, seen again with data, is an old one.
 bool acceptable(const HalfOpen& entry, const TcpSegment& segment, const Config& config) {
     const SeqNum next = entry.irs + 1;
-    const std::uint32_t length = segment.sequence_length();
+    const std::uint32_t length = segment.has(flag::syn) ? 0 : segment.sequence_length();
     return segment.seq.in_window(next, window(config)) ||
            (length > 0 && (segment.seq + (length - 1)).in_window(next, window(config)));
 }
@@ -82,6 +83,25 @@ bool fails_paws(const HalfOpen& entry, const TcpSegment& segment) {
 bool lacks_timestamps(const HalfOpen& entry, const TcpSegment& segment) {
     return entry.timestamps && !segment.options.has_timestamps &&
            !segment.has(flag::rst | flag::syn);
+}
+
+/// In how many time-outs of the SYN,ACK the listener's patience for data ends.
+unsigned deferred_timeouts(const LocalEnd& local) {
+    if (local.defer_accept <= Duration::zero()) {
+        return 0;
+    }
+    unsigned count = 1;
+    Duration timeout = local.config.rto_initial;
+    for (Duration period = timeout; period < local.defer_accept && count < retransmits_max;
+         period += timeout) {
+        timeout = std::min(2 * timeout, local.config.rto_max);
+        ++count;
+    }
+    return count;
+}
+
+bool defers(const HalfOpen& entry, const LocalEnd& local) {
+    return entry.retransmits < deferred_timeouts(local);
 }
 
 HalfOpenResult take_reset(HalfOpen& entry, const TcpSegment& segment, const LocalEnd& local,
@@ -107,9 +127,8 @@ void listen_syn(HalfOpen& entry, const TcpSegment& syn, SeqNum iss, std::uint32_
     entry.iss = iss;
     entry.irs = syn.seq;
     entry.mss = std::max(std::min(local.mss, peer_mss(options)), mss_floor);
-    entry.window_scale = options.has_window_scale;
-    entry.scale =
-        options.has_window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
+    const std::uint8_t scale = std::min<std::uint8_t>(options.window_scale, 14);
+    entry.scale = (options.has_window_scale ? scale : HalfOpen::no_scale) & 15U;
     entry.sack = options.sack_permitted;
     entry.ecn = local.config.ecn != EcnPolicy::off && asks_for_ecn(syn);
     entry.timestamps = options.has_timestamps;
@@ -156,6 +175,10 @@ HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, const
         emit_reset_for_ack(segment.ack, context);
         return {HalfOpenVerdict::stay, Drop::tcp_bad_ack};
     }
+    if (segment.sequence_length() == 0 && defers(entry, local)) {
+        entry.acknowledged = true;
+        return {HalfOpenVerdict::stay, Drop::tcp_accept_deferred};
+    }
     return {HalfOpenVerdict::establish, Drop::none};
 }
 
@@ -166,11 +189,16 @@ Duration retransmit_after(const HalfOpen& entry, const Config& config) {
 
 HalfOpenVerdict deadline_passed(HalfOpen& entry, const LocalEnd& local, Instant now,
                                 Context& context) {
-    if (entry.retransmits >= std::min<unsigned>(local.config.syn_ack_retries, retransmits_max)) {
+    const bool waits_for_data = entry.acknowledged && defers(entry, local);
+    if (!waits_for_data &&
+        entry.retransmits >= std::min<unsigned>(local.config.syn_ack_retries, retransmits_max)) {
         return HalfOpenVerdict::remove;
     }
     entry.retransmits = (entry.retransmits + 1U) & retransmits_max;
     entry.answers = 0;
+    if (entry.acknowledged && defers(entry, local)) {
+        return HalfOpenVerdict::stay;
+    }
     context.counters.add(Counter::syn_retransmits);
     emit_syn_ack(entry, local, now, context);
     return HalfOpenVerdict::stay;

@@ -28,35 +28,73 @@ void emit_last_ack(TimeWait& entry, Instant now, Context& context) {
     entry.answered_ms = std::max(timestamp_clock(now), 1U);
 }
 
-void emit_limited(TimeWait& entry, Instant now, Context& context) {
-    const auto interval =
-        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                       context.configs.front().challenge_ack_interval)
-                                       .count());
+void emit_limited(TimeWait& entry, const Config& config, Instant now, Context& context) {
+    const auto interval = static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(config.challenge_ack_interval)
+            .count());
     if (entry.answered_ms == 0 || timestamp_clock(now) + 1 - entry.answered_ms > interval) {
         emit_last_ack(entry, now, context);
     }
 }
 
+void emit_reset(const TimeWait& entry, Context& context) {
+    TcpSegment& header = context.output.push().header;
+    header.seq = entry.snd_nxt;
+    header.ack = entry.rcv_nxt;
+    header.flags = flag::rst | flag::ack;
+    context.counters.add(Counter::resets_sent);
+}
+
 /// RFC 6191 §2, for a SYN without ACK.
-bool may_reopen(const TimeWait& entry, const TcpSegment& syn) {
-    const bool beyond = syn.seq >= entry.rcv_nxt; // The last that was used is one before.
-    if (entry.policy == ReusePolicy::off) {
-        return false;
+Reuse reuse_of(const TimeWait& entry, const TcpSegment& syn) {
+    // The last that was used is one before.
+    const Reuse by_sequence = syn.seq >= entry.rcv_nxt ? Reuse::by_sequence : Reuse::none;
+    switch (entry.policy) {
+    case ReusePolicy::off:
+        return Reuse::none;
+    case ReusePolicy::strict:
+        return by_sequence;
+    case ReusePolicy::timestamps:
+        break;
     }
-    if (entry.policy == ReusePolicy::timestamps && syn.options.has_timestamps) {
-        if (!entry.timestamps) {
-            return true;
-        }
-        const auto ahead = static_cast<std::int32_t>(syn.options.ts_val - entry.ts_recent);
-        return ahead > 0 || (ahead == 0 && beyond);
+    if (!syn.options.has_timestamps) {
+        return by_sequence;
     }
-    return beyond;
+    if (!entry.timestamps) {
+        return Reuse::by_timestamp;
+    }
+    const auto ahead = static_cast<std::int32_t>(syn.options.ts_val - entry.ts_recent);
+    return ahead > 0 ? Reuse::by_timestamp : ahead == 0 ? by_sequence : Reuse::none;
 }
 
 bool is_old_by_timestamp(const TimeWait& entry, const TcpSegment& segment) {
     return entry.timestamps && segment.options.has_timestamps &&
            static_cast<std::int32_t>(segment.options.ts_val - entry.ts_recent) < 0;
+}
+
+bool acceptable(const TimeWait& entry, const TcpSegment& segment) {
+    const std::uint32_t window = std::uint32_t{entry.window} << entry.scale;
+    const std::uint32_t length = segment.sequence_length();
+    return segment.seq == entry.rcv_nxt || segment.seq.in_window(entry.rcv_nxt, window) ||
+           (length > 0 && (segment.seq + (length - 1)).in_window(entry.rcv_nxt, window));
+}
+
+SeqNum after_fin(const TimeWait& entry) {
+    return entry.rcv_nxt + (entry.fin_received ? 0U : 1U);
+}
+
+/// The peer's FIN once more; or its first, when FIN-WAIT-2 has not waited for it.
+bool is_its_fin(const TimeWait& entry, const TcpSegment& segment) {
+    return segment.has(flag::fin) && segment.has(flag::ack) &&
+           segment.seq + segment.sequence_length() == after_fin(entry) &&
+           !is_old_by_timestamp(entry, segment);
+}
+
+/// Data that the peer goes on sending after FIN-WAIT-2 has waited in vain: nobody will read it, and
+/// the peer is to know (RFC 9293 §3.6, RFC 2525 §2.17).
+bool is_text_for_nobody(const TimeWait& entry, const TcpSegment& segment) {
+    return !entry.fin_received && !segment.payload.empty() && segment.ack == entry.snd_nxt &&
+           acceptable(entry, segment) && !is_old_by_timestamp(entry, segment);
 }
 
 } // namespace
@@ -71,28 +109,30 @@ TimeWait time_wait_of(const Tcb& tcb, ReusePolicy policy) {
     entry.fin_received = tcb.fin_received;
     entry.window = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(tcb.rcv_wnd() >> tcb.rcv_scale, UINT16_MAX));
+    entry.scale = tcb.rcv_scale;
     entry.policy = policy;
     return entry;
 }
 
-TimeWaitResult segment_arrives(TimeWait& entry, const TcpSegment& segment, Instant now,
-                               Context& context) {
+Drop refuse_syn(TimeWait& entry, const Config& config, Instant now, Context& context) {
+    emit_limited(entry, config, now, context);
+    return Drop::tcp_time_wait_syn_refused;
+}
+
+TimeWaitResult segment_arrives(TimeWait& entry, const TcpSegment& segment, const Config& config,
+                               Instant now, Context& context) {
     if (segment.has(flag::rst)) {
         return {TimeWaitVerdict::stay, Drop::tcp_time_wait_rst};
     }
     if (segment.has(flag::syn)) {
-        if (!segment.has(flag::ack) && may_reopen(entry, segment)) {
-            context.counters.add(Counter::time_wait_reused);
-            return {TimeWaitVerdict::reopen, Drop::none};
+        const Reuse reuse = segment.has(flag::ack) ? Reuse::none : reuse_of(entry, segment);
+        if (reuse != Reuse::none) {
+            return {TimeWaitVerdict::reopen, Drop::none, reuse};
         }
-        emit_limited(entry, now, context);
-        return {TimeWaitVerdict::stay, Drop::tcp_time_wait_syn_refused};
+        return {TimeWaitVerdict::stay, refuse_syn(entry, config, now, context)};
     }
-    const SeqNum after_fin = entry.rcv_nxt + (entry.fin_received ? 0U : 1U);
-    const bool is_fin =
-        segment.has(flag::fin) && segment.seq + segment.sequence_length() == after_fin;
-    if (is_fin && !is_old_by_timestamp(entry, segment)) {
-        entry.rcv_nxt = after_fin;
+    if (is_its_fin(entry, segment)) {
+        entry.rcv_nxt = after_fin(entry);
         entry.fin_received = true;
         if (entry.timestamps && segment.options.has_timestamps) {
             entry.ts_recent = segment.options.ts_val;
@@ -100,8 +140,18 @@ TimeWaitResult segment_arrives(TimeWait& entry, const TcpSegment& segment, Insta
         emit_last_ack(entry, now, context);
         return {TimeWaitVerdict::restart, Drop::none};
     }
-    if (segment.sequence_length() > 0 || segment.seq != entry.rcv_nxt) {
-        emit_limited(entry, now, context);
+    if (!segment.has(flag::ack) && acceptable(entry, segment)) {
+        return {TimeWaitVerdict::stay, Drop::tcp_no_ack};
+    }
+    if (is_text_for_nobody(entry, segment)) {
+        emit_reset(entry, context);
+        return {TimeWaitVerdict::remove, Drop::tcp_data_after_close};
+    }
+    // Two ends in TIME-WAIT must not answer each other for ever: what says nothing gets no answer.
+    const bool says_nothing = segment.sequence_length() == 0 && segment.seq == entry.rcv_nxt &&
+                              segment.ack == entry.snd_nxt;
+    if (!says_nothing) {
+        emit_limited(entry, config, now, context);
     }
     return {TimeWaitVerdict::stay, Drop::tcp_time_wait_old_duplicate};
 }

@@ -15,6 +15,7 @@ struct ScriptService {
 
     [[nodiscard]] std::uint32_t receive(stack::Socket& socket, const Slice& text);
     void on(stack::Socket& socket, stack::SocketEvent event);
+    [[nodiscard]] bool admits();
 };
 
 static_assert(stack::Service<ScriptService>);

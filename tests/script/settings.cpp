@@ -32,6 +32,26 @@ Duration seconds(const Setting& setting) {
     return std::chrono::seconds{number(setting)};
 }
 
+stack::TimeWaitWhenFull when_full(const Setting& setting) {
+    if (setting.value == "oldest") {
+        return stack::TimeWaitWhenFull::oldest;
+    }
+    if (setting.value == "refuse") {
+        return stack::TimeWaitWhenFull::refuse;
+    }
+    throw Failure{setting.line, "that is oldest or refuse"};
+}
+
+stack::WhenQueueFull when_queue_full(const Setting& setting) {
+    if (setting.value == "drop") {
+        return stack::WhenQueueFull::drop;
+    }
+    if (setting.value == "reset") {
+        return stack::WhenQueueFull::reset;
+    }
+    throw Failure{setting.line, "that is drop or reset"};
+}
+
 tcp::ReusePolicy policy(const Setting& setting) {
     if (setting.value == "strict") {
         return tcp::ReusePolicy::strict;
@@ -152,6 +172,30 @@ const std::map<std::string_view, Take> configured{
      [](Settings& s, const Setting& v, Family) { s.listener.time_wait_policy = policy(v); }},
     {"time_wait.entries_max", [](Settings& s, const Setting& v,
                                  Family) { s.worker.time_wait_max = number_as<std::uint32_t>(v); }},
+    {"time_wait.when_full",
+     [](Settings& s, const Setting& v, Family) { s.worker.time_wait_when_full = when_full(v); }},
+    {"listen.syn_queue_max",
+     [](Settings& s, const Setting& v, Family) {
+         s.listener.half_open_max = number_as<std::uint32_t>(v);
+     }},
+    {"listen.syn_queue_when_full",
+     [](Settings& s, const Setting& v, Family) {
+         s.listener.syn_queue_when_full = when_queue_full(v);
+     }},
+    {"listen.connections_max",
+     [](Settings& s, const Setting& v, Family) {
+         s.listener.connections_max = number_as<std::uint32_t>(v);
+     }},
+    {"listen.accept_queue_max",
+     [](Settings& s, const Setting& v, Family) {
+         s.listener.accept_queue_max = number_as<std::uint32_t>(v);
+     }},
+    {"listen.accept_queue_when_full",
+     [](Settings& s, const Setting& v, Family) {
+         s.listener.accept_queue_when_full = when_queue_full(v);
+     }},
+    {"listen.defer_accept_s",
+     [](Settings& s, const Setting& v, Family) { s.listener.defer_accept = seconds(v); }},
     {"mtu", [](Settings& s, const Setting& v,
                Family) { s.worker.interface.mtu = number_as<std::uint16_t>(v); }},
 };
@@ -167,11 +211,11 @@ const std::map<std::string_view, Take> own{
     {"iss", [](Settings& s, const Setting& v, Family) { s.iss = number_as<std::uint32_t>(v); }},
     {"peer_iss",
      [](Settings& s, const Setting& v, Family) { s.peer_iss = number_as<std::uint32_t>(v); }},
+    {"accept_when_called",
+     [](Settings& s, const Setting& v, Family) { s.accept_when_called = number(v) != 0; }},
     {"start_ms", [](Settings& s, const Setting& v, Family) { s.start = milliseconds(v); }},
     {"tolerance_us", [](Settings& s, const Setting& v,
                         Family) { s.tolerance = std::chrono::microseconds{number(v)}; }},
-    {"syn_queue_max", [](Settings& s, const Setting& v,
-                         Family) { s.listener.half_open_max = number_as<std::uint32_t>(v); }},
     {"syn_retries", [](Settings& s, const Setting& v,
                        Family) { s.worker.tcp.front().syn_retries = number_as<std::uint8_t>(v); }},
     {"reassemblies_max", [](Settings& s, const Setting& v,

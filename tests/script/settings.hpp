@@ -18,7 +18,8 @@ struct Settings {
     std::optional<Family> only;       ///< Runs in this family alone.
     std::optional<std::uint32_t> iss; ///< Ours, of connection 1, when its SYN comes at 0.
     std::uint32_t peer_iss = 0x2000'0000;
-    Duration start = 1000s; ///< The worker's clock when the script begins.
+    bool accept_when_called = false; ///< The service admits a connection to accept() alone.
+    Duration start = 1000s;          ///< The worker's clock when the script begins.
     Duration tolerance = 2 * timer::Wheel::tick_length;
 };
 

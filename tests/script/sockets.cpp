@@ -38,6 +38,10 @@ std::uint32_t ScriptService::receive(stack::Socket& socket, const Slice& text) {
     return sockets->receive(socket, text);
 }
 
+bool ScriptService::admits() {
+    return sockets->admits();
+}
+
 void ScriptService::on(stack::Socket& socket, stack::SocketEvent event) {
     sockets->on(socket, event);
 }
@@ -99,11 +103,14 @@ void Sockets::opened(stack::Socket& socket) {
         endpoint = endpoints_.back().get();
         accept_queue_.push_back(endpoint);
     }
+    accepting_ = false;
     endpoint->phase = Phase::open;
     endpoint->ports = {socket.origin().local_port, socket.origin().remote_port};
     endpoint->service_state = &socket.state<std::byte>();
     const tcp::Tcb& tcb = host_->tcb(endpoint->service_state);
-    endpoint->read_at = tcb.rcv.nxt;
+    // What came while the connection waited in the accept queue has not been read.
+    endpoint->read_at =
+        tcb.rcv.nxt - tcb.unread.length - (tcp::has_received_fin(tcb.state) ? 1U : 0U);
     endpoint->write_at = tcb.snd.nxt;
 }
 
@@ -227,6 +234,11 @@ Outcome Sockets::listen(Endpoint& endpoint) {
 }
 
 Outcome Sockets::accept(Endpoint& listener) {
+    if (accept_queue_.empty() && accept_when_called_) {
+        accepting_ = true;
+        host_->step(host_->now());
+    }
+    accepting_ = false;
     if (accept_queue_.empty()) {
         return listener.nonblocking ? Outcome::failed("EAGAIN") : Outcome::waiting();
     }

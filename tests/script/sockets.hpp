@@ -34,7 +34,8 @@ struct Outcome {
 class Sockets {
   public:
     Sockets(const Settings& settings, Conversations& conversations)
-        : listener_{settings.listener}, conversations_{conversations} {}
+        : listener_{settings.listener}, accept_when_called_{settings.accept_when_called},
+          conversations_{conversations} {}
 
     void attach(Host& host) { host_ = &host; }
 
@@ -48,6 +49,7 @@ class Sockets {
     // The service's side
     [[nodiscard]] std::uint32_t receive(stack::Socket& socket, const Slice& text);
     void on(stack::Socket& socket, stack::SocketEvent event);
+    [[nodiscard]] bool admits() const { return !accept_when_called_ || accepting_; }
 
   private:
     enum class Phase : std::uint8_t { fresh, listening, connecting, open, ended };
@@ -89,6 +91,8 @@ class Sockets {
     [[nodiscard]] Outcome get_option(Endpoint& endpoint, const Call& call, unsigned line);
 
     stack::ListenerOptions listener_;
+    bool accept_when_called_;
+    bool accepting_ = false; ///< An accept() is under way that takes what comes.
     Conversations& conversations_;
     Host* host_ = nullptr;
     std::vector<std::unique_ptr<Endpoint>> endpoints_;

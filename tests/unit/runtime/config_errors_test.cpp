@@ -142,6 +142,15 @@ const Mistake mistakes[] = {
     {"EchoPathWithoutSlash",
      "[[listen]]\nservice = \"http\"\nport = 80\nroot = \".\"\necho_path = \"echo\"\n",
      {"m.toml:9: listen[0].echo_path: \"echo\" does not begin with a slash; write \"/echo\""}},
+    {"QueuePolicyThatIsNotThereYet",
+     "[[listen]]\nservice = \"echo\"\nport = 7\nsyn_queue_when_full = \"cookies\"\n"
+     "accept_queue_when_full = \"rest\"\n[tcp.time_wait]\nwhen_full = \"newest\"\n",
+     {"m.toml:8: listen[0].syn_queue_when_full: \"cookies\" is not known; write \"drop\" or "
+      "\"reset\"",
+      "m.toml:9: listen[0].accept_queue_when_full: \"rest\" is not known; did you mean \"reset\"? "
+      "It is \"drop\" or \"reset\"",
+      "m.toml:11: tcp.time_wait.when_full: \"newest\" is not known; write \"oldest\" or "
+      "\"refuse\""}},
     {"TwoWildcardListeners",
      "[[listen]]\nservice = \"echo\"\nport = 7\n[[listen]]\nservice = \"discard\"\nport = 7\n",
      {"m.toml:10: listen[1].port: tcp port 7 on every address is already taken by listen[0] (line "

@@ -64,12 +64,19 @@ ephemeral_port_last = 50000
 duration_s = 10
 policy = "strict"
 entries_max = 3000
+when_full = "refuse"
 [[listen]]
 service = "http"
 port = 80
 addresses = ["198.18.0.2"]
 no_delay = false
 linger_zero = true
+syn_queue_max = 100
+syn_queue_when_full = "reset"
+connections_max = 50
+accept_queue_max = 0
+accept_queue_when_full = "reset"
+defer_accept_s = 7
 root = "."
 echo_path = "/echo"
 head_bytes_max = 4096
@@ -154,6 +161,7 @@ TEST(Config, ReadsTcp) {
     EXPECT_EQ(tcp.time_wait.duration, 10s);
     EXPECT_EQ(tcp.time_wait.policy, tcp::ReusePolicy::strict);
     EXPECT_EQ(tcp.time_wait.entries_max, 3000U);
+    EXPECT_EQ(tcp.time_wait.when_full, stack::TimeWaitWhenFull::refuse);
 }
 
 TEST(Config, ReadsHowLongConnectionsLive) {
@@ -184,6 +192,12 @@ TEST(Config, ReadsListeners) {
     EXPECT_EQ(to_string(http.addresses[0]), "198.18.0.2");
     EXPECT_FALSE(http.no_delay);
     EXPECT_TRUE(http.linger_zero);
+    EXPECT_EQ(http.syn_queue_max, 100U);
+    EXPECT_EQ(http.syn_queue_when_full, stack::WhenQueueFull::reset);
+    EXPECT_EQ(http.connections_max, 50U);
+    EXPECT_EQ(http.accept_queue_max, 0U);
+    EXPECT_EQ(http.accept_queue_when_full, stack::WhenQueueFull::reset);
+    EXPECT_EQ(http.defer_accept, 7s);
     EXPECT_EQ(http.echo_path, "/echo");
     EXPECT_EQ(http.head_bytes_max, 4096U);
     EXPECT_EQ(http.body_bytes_max, 0U);
@@ -191,6 +205,12 @@ TEST(Config, ReadsListeners) {
     EXPECT_EQ(http.body_timeout, 2s);
     EXPECT_EQ(http.idle_timeout, 3s);
     const ListenConfig& source = config.listeners[1];
+    EXPECT_EQ(source.syn_queue_max, 4096U);
+    EXPECT_EQ(source.syn_queue_when_full, stack::WhenQueueFull::drop);
+    EXPECT_FALSE(source.connections_max.has_value());
+    EXPECT_EQ(source.accept_queue_max, 4096U);
+    EXPECT_EQ(source.accept_queue_when_full, stack::WhenQueueFull::drop);
+    EXPECT_EQ(source.defer_accept, 0s);
     EXPECT_EQ(source.service, ServiceKind::source);
     EXPECT_EQ(source.bytes, 5'000'000'000U);
     EXPECT_EQ(source.then, AfterBytes::hold);
@@ -254,6 +274,7 @@ addresses = ["198.18.0.2/24"]
     EXPECT_EQ(config.tcp.delayed_ack, 40ms);
     EXPECT_EQ(config.tcp.time_wait.duration, 60s);
     EXPECT_EQ(config.tcp.time_wait.policy, tcp::ReusePolicy::timestamps);
+    EXPECT_EQ(config.tcp.time_wait.when_full, stack::TimeWaitWhenFull::oldest);
 }
 
 TEST(Config, RemembersWhereAKeyStood) {

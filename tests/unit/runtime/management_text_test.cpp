@@ -77,6 +77,30 @@ TEST(StatsText, GroupsNamesAndValues) {
                          "imissed                                  18446744073709551615\n");
 }
 
+/// C5: what each worker's entries cost.
+TEST(StatsText, ShowsEachWorkersPart) {
+    std::string text;
+    StatsText out{[&](const std::string& more) { text += more; }, {"time_wait"}, true};
+    nlohmann::json line = counter("use", "time_wait", 7);
+    line["workers"] = {3, 4};
+    out.add(line);
+    out.add(counter("use", "half_open", 1));
+    line = counter("use", "time_wait_bytes", 448);
+    line["workers"] = {192, 256};
+    out.add(line);
+    out.add(counter("port net0", "time_wait_of_nobody", 5));
+    EXPECT_EQ(text,
+              "[use]                                               all       worker 0       "
+              "worker 1\n"
+              "time_wait                                             7              3         "
+              "     4\n"
+              "time_wait_bytes                                     448            192         "
+              "   256\n"
+              "\n"
+              "[port net0]                                         all\n"
+              "time_wait_of_nobody                                   5\n");
+}
+
 TEST(StatsText, ShowsWhatIsWanted) {
     EXPECT_EQ(stats({"net0", "resets"}), "[tcp]\n"
                                          "resets_sent                              0\n"

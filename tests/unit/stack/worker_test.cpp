@@ -281,6 +281,101 @@ TEST(Worker, C4_TimeWaitPoolDryEndsTheOldest) {
 }
 
 // E6.pools
+wire::TcpSegment segment_of(const PeerConnection& peer, std::uint16_t port, std::uint8_t flags) {
+    wire::TcpSegment segment;
+    segment.source_port = port;
+    segment.destination_port = echo_port;
+    segment.seq = peer.seq;
+    segment.ack = peer.ack;
+    segment.flags = flags;
+    segment.window = 65535;
+    return segment;
+}
+
+TEST(Worker, B8_accept_queue_a_drain_resets_who_waits_in_it) {
+    WorkerHarness harness;
+    harness.worker.core().listeners[0].options.connections_max = 1;
+    PeerConnection served{harness, 40000};
+    PeerConnection waiting{harness, 40001};
+    served.open();
+    waiting.open();
+    ASSERT_EQ(harness.worker.core().listeners.waiting, 1U);
+    harness.worker.drain(harness.now);
+    harness.poll();
+    for (const Sent& sent : harness.sent()) {
+        const bool to_served = sent.segment.destination_port == 40000;
+        EXPECT_TRUE(sent.segment.has(to_served ? flag::fin : flag::rst));
+    }
+    EXPECT_EQ(harness.connections(), 1U);
+    EXPECT_EQ(harness.worker.core().listeners.waiting, 0U);
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, B8_accept_queue_is_not_overtaken_in_the_burst_that_makes_room) {
+    WorkerHarness harness;
+    harness.worker.core().listeners[0].options.connections_max = 1;
+    PeerConnection served{harness, 40000};
+    PeerConnection waiting{harness, 40001};
+    PeerConnection late{harness, 40002};
+    served.open();
+    waiting.open();
+    late.send(flag::syn);
+    late.receive();
+    // Both in one burst: the reset of the one that is served, and the last one's ACK.
+    EXPECT_TRUE(harness.nic.deliver(frame_of(segment_of(served, 40000, flag::rst))));
+    EXPECT_TRUE(harness.nic.deliver(frame_of(segment_of(late, 40002, flag::ack))));
+    harness.poll();
+    EXPECT_EQ(harness.worker.core().listeners.waiting, 1U);
+    waiting.send(flag::ack | flag::psh, "hello");
+    EXPECT_EQ(waiting.receive(), "hello");
+    late.send(flag::ack | flag::psh, "hello");
+    EXPECT_EQ(late.receive(), "");
+    expect_nothing_is_left(harness);
+}
+
+TEST(Worker, B8_accept_queue_ends_with_the_worker) {
+    WorkerHarness harness;
+    harness.worker.core().listeners[0].options.connections_max = 0;
+    PeerConnection first{harness, 40000};
+    PeerConnection second{harness, 40001};
+    first.open();
+    second.open();
+    ASSERT_EQ(harness.worker.core().listeners.waiting, 2U);
+    expect_nothing_is_left(harness);
+    EXPECT_EQ(harness.worker.core().listeners.waiting, 0U);
+}
+
+TEST(Worker, C4_limit_the_oldest_of_all_durations_makes_room) {
+    WorkerSettings settings;
+    settings.time_wait_max = 2;
+    settings.time_wait_durations = {60s, 300s};
+    WorkerHarness harness{settings};
+    auto& options = harness.worker.core().listeners[0].options;
+    options.time_wait_queue = 1;
+    std::vector<PeerConnection> peers;
+    for (std::uint16_t port = 40000; port < 40003; ++port) {
+        PeerConnection& peer = peers.emplace_back(harness, port);
+        peer.open();
+        harness.worker.drain(harness.now);
+        harness.worker.core().draining = false;
+        harness.poll(1s);
+        peer.receive();
+        peer.send(flag::ack | flag::fin);
+        peer.receive();
+        options.time_wait_queue = 0;
+    }
+    EXPECT_EQ(harness.worker.core().counters[Counter::time_wait_evicted], 1U);
+    for (PeerConnection& peer : peers) {
+        peer.seq = peer.seq - 1;
+        peer.send(flag::ack | flag::fin);
+        peer.receive();
+    }
+    EXPECT_TRUE(peers[0].last.has(flag::rst)) << "its entry has made room";
+    EXPECT_FALSE(peers[1].last.has(flag::rst));
+    EXPECT_FALSE(peers[2].last.has(flag::rst));
+    expect_nothing_is_left(harness);
+}
+
 TEST(Worker, E6_PacketPoolDry) {
     // Spares for sending are taken 32 at a time, so 40 packets soon are none.
     WorkerHarness harness{{}, 40};

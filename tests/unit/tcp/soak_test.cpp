@@ -219,7 +219,8 @@ class Soak {
         if (end.open) {
             arrives_at_tcb(i, segment, packet);
         } else if (end.time_wait) {
-            static_cast<void>(segment_arrives(*end.time_wait, segment, now_, end.context));
+            static_cast<void>(
+                segment_arrives(*end.time_wait, segment, end.config, now_, end.context));
             transmit(i);
         } else if (end.half_open) {
             const HalfOpenResult result = segment_arrives(

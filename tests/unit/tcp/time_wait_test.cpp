@@ -27,7 +27,7 @@ class TimeWaitTest : public EngineTest {
         const std::vector<std::byte> bytes(seg.length);
         wire::TcpSegment segment = incoming(seg);
         segment.payload = bytes;
-        const TimeWaitResult result = segment_arrives(entry, segment, now, context);
+        const TimeWaitResult result = segment_arrives(entry, segment, config, now, context);
         collect_output();
         return result;
     }
@@ -130,7 +130,7 @@ TEST_F(TimeWaitTest, C2_strict_a_syn_beyond_the_last_number_reopens) {
         EXPECT_EQ(result.verdict, Verdict::stay) << seq;
         EXPECT_EQ(result.drop, Drop::tcp_time_wait_syn_refused);
     }
-    EXPECT_EQ(counters[Counter::time_wait_reused], 2U);
+    EXPECT_EQ(arrive_late({.seq = 2, .flags = S}).reuse, Reuse::by_sequence);
 }
 
 TEST_F(TimeWaitTest, C2_strict_heeds_no_timestamp) {
@@ -145,7 +145,9 @@ TEST_F(TimeWaitTest, C2_timestamps_a_later_one_reopens_whatever_the_number) {
     enter();
     now += 1s;
     for (const std::uint32_t seq : {1U, 2U, 0U, 0x9000'0000U}) {
-        EXPECT_EQ(arrive_late({.seq = seq, .flags = S}).verdict, Verdict::reopen);
+        const TimeWaitResult result = arrive_late({.seq = seq, .flags = S});
+        EXPECT_EQ(result.verdict, Verdict::reopen);
+        EXPECT_EQ(result.reuse, Reuse::by_timestamp);
     }
 }
 

@@ -3,6 +3,8 @@
 #include "base/time.hpp"
 #include "runtime/address.hpp"
 #include "runtime/idle.hpp"
+#include "stack/listener.hpp"
+#include "stack/time_wait_queue.hpp"
 #include "tcp/config.hpp"
 #include "tcp/time_wait.hpp"
 
@@ -51,6 +53,7 @@ struct TimeWaitConfig {
     Duration duration = 60s;
     tcp::ReusePolicy policy = tcp::ReusePolicy::timestamps;
     std::uint32_t entries_max = 65'536;
+    stack::TimeWaitWhenFull when_full = stack::TimeWaitWhenFull::oldest;
 };
 
 /// What the engine takes, and what bounds the memory around it.
@@ -82,6 +85,12 @@ struct ListenConfig {
     std::vector<IpAddr> addresses; ///< None: every address of every port.
     bool no_delay = true;
     bool linger_zero = false;
+    std::uint32_t syn_queue_max = 4'096;
+    stack::WhenQueueFull syn_queue_when_full = stack::WhenQueueFull::drop;
+    std::optional<std::uint32_t> connections_max; ///< As many as there is room for.
+    std::uint32_t accept_queue_max = 4'096;
+    stack::WhenQueueFull accept_queue_when_full = stack::WhenQueueFull::drop;
+    Duration defer_accept{};
     tcp::Config tcp; ///< Where it says nothing, that of [tcp].
     ListenTimeWaitConfig time_wait;
     // http

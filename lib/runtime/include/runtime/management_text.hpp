@@ -54,15 +54,20 @@ class ConnectionTable {
 class StatsText {
   public:
     /// Prints those whose "group.name" contains one of `wanted`, or all where that is empty.
-    StatsText(TextSink out, std::vector<std::string> wanted)
-        : out_{std::move(out)}, wanted_{std::move(wanted)} {}
+    /// With `by_worker` what each worker has counted stands beside it.
+    StatsText(TextSink out, std::vector<std::string> wanted, bool by_worker = false)
+        : out_{std::move(out)}, wanted_{std::move(wanted)}, by_worker_{by_worker} {}
 
     /// One line of the answer to `stats`.
     void add(const nlohmann::json& line);
 
   private:
+    [[nodiscard]] std::string heading(const nlohmann::json& line) const;
+    [[nodiscard]] std::string values(const nlohmann::json& line) const;
+
     TextSink out_;
     std::vector<std::string> wanted_;
+    bool by_worker_ = false;
     std::string group_;
 };
 

@@ -10,6 +10,7 @@
 #include "stack/interface.hpp"
 #include "stack/listener.hpp"
 #include "stack/nic_concept.hpp"
+#include "stack/time_wait_queue.hpp"
 #include "stack/transmitter.hpp"
 #include "tcp/engine.hpp"
 #include "tcp/isn.hpp"
@@ -38,6 +39,7 @@ struct WorkerSettings {
     std::uint32_t half_open_max = 8192;
     std::uint32_t orphans_max = 65536; ///< Connections whose user is gone; what is more is reset.
     std::uint32_t time_wait_max = 65536;
+    TimeWaitWhenFull time_wait_when_full = TimeWaitWhenFull::oldest;
     std::uint32_t reassemblies_max = 8192; ///< Connections with a gap in what they received.
     tcp::Flights::Limits
         flights; ///< Connections with data in flight, and records of what was sent.
@@ -58,7 +60,8 @@ struct Core {
         : nic{port}, settings{wanted}, wheel{now}, buffers{buffers_of(settings), *settings.memory},
           reassemblies{settings.reassemblies_max, *settings.memory}, flights{settings.flights,
                                                                              *settings.memory},
-          sequences{settings.sequence_key}, transmitter{nic, counters, drops} {}
+          sequences{settings.sequence_key}, transmitter{nic, counters, drops},
+          time_wait_ports{*settings.memory}, time_wait_opened_ports{*settings.memory} {}
 
     Core(const Core&) = delete;
     Core& operator=(const Core&) = delete;
@@ -76,6 +79,8 @@ struct Core {
     tcp::Output output;
     Transmitter<N> transmitter;
     Listeners<S...> listeners;
+    PortUse time_wait_ports;        ///< Ports of ours that entries in TIME-WAIT hold.
+    PortUse time_wait_opened_ports; ///< Those of connections that we opened: none else can be had.
     tcp::Context context{settings.tcp, buffers, reassemblies, flights, tcp_counters, output};
     std::uint32_t orphans = 0; ///< Connections of either family whose user is gone.
     bool draining = false;

@@ -73,6 +73,7 @@ struct Connection {
     bool gone : 1 = false;          ///< Has ended while touched: the slot goes when it is flushed.
     bool active : 1 = false;        ///< Opened by us: its service hears when that fails.
     bool orphan : 1 = false;        ///< Its user is gone, and it is counted among those.
+    bool waits : 1 = false;         ///< Stands in the accept queue; the service knows nothing yet.
     EndReason end_reason = EndReason::none;
     std::uint32_t next_touched = nothing;
     std::uint32_t neighbour = nothing;
@@ -98,7 +99,7 @@ struct HalfOpenEntry {
     flow::Published<flow::FourTuple<Addr>> published_key;
     tcp::HalfOpen tcp;
     std::uint16_t listener = 0;
-    bool reopens = false; ///< A TIME-WAIT entry has been set aside for it.
+    tcp::Reuse reopens = tcp::Reuse::none; ///< A TIME-WAIT entry has been set aside for it.
     timer::Node timer{static_cast<std::uint8_t>(kind)};
 
     [[nodiscard]] flow::FourTuple<Addr> key() const { return published_key.value(); }

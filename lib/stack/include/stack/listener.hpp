@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "stack/accept_queue.hpp"
 #include "stack/service_concept.hpp"
 #include "tcp/time_wait.hpp"
 #include "wire/address.hpp"
@@ -17,6 +18,12 @@
 
 namespace millrace::stack {
 
+/// What happens to who finds a listener's queue full. (SYN cookies will be a third for SYNs.)
+enum class WhenQueueFull : std::uint8_t {
+    drop,  ///< As if it had been lost, so that it comes again.
+    reset, ///< The peer hears at once that there is no place.
+};
+
 /// What a listener is bound to, and how its connections behave.
 struct ListenerOptions {
     std::uint16_t port = 0;                     ///< 0: for connections that we open alone.
@@ -28,6 +35,12 @@ struct ListenerOptions {
     std::uint8_t time_wait_queue = 0; ///< Which of the worker's configured durations.
     tcp::ReusePolicy time_wait_policy = tcp::ReusePolicy::timestamps;
     std::uint32_t half_open_max = 4096; ///< The SYN queue's length on this worker.
+    WhenQueueFull syn_queue_when_full = WhenQueueFull::drop;
+    /// Connections that the service serves at once on this worker; then it says "not now".
+    std::uint32_t connections_max = UINT32_MAX;
+    std::uint32_t accept_queue_max = 4096; ///< Of those that wait for it.
+    WhenQueueFull accept_queue_when_full = WhenQueueFull::drop;
+    Duration defer_accept{}; ///< How long the service is spared a connection without data; or 0.
 
     [[nodiscard]] bool is_bound_to(const wire::Ipv4Addr& address) const {
         return bound(ipv4_addresses, address);
@@ -50,7 +63,16 @@ template <Service... S>
 struct Listener {
     ListenerOptions options;
     std::variant<S...> service;
-    std::uint32_t half_open = 0; ///< Entries in the SYN queue now.
+    std::uint32_t half_open = 0;              ///< Entries in the SYN queue now.
+    std::uint32_t connections = 0;            ///< That the service has heard of.
+    std::uint32_t waiting = 0;                ///< Entries in the accept queues.
+    std::array<AcceptQueue, 2> accept_queues; ///< Of IPv4 and IPv6.
+
+    [[nodiscard]] bool admits() {
+        return connections < options.connections_max &&
+               std::visit([](auto& s) { return stack::admits(s); }, service);
+    }
+    [[nodiscard]] bool accept_queue_is_full() const { return waiting >= options.accept_queue_max; }
 
     std::uint32_t receive(Socket& socket, const Slice& text) {
         return std::visit([&](auto& s) { return s.receive(socket, text); }, service);
@@ -105,6 +127,8 @@ class Listeners {
 
     [[nodiscard]] Listener<S...>& operator[](std::uint16_t index) { return listeners_[index]; }
     [[nodiscard]] std::size_t size() const { return listeners_.size(); }
+
+    std::uint32_t waiting = 0; ///< Entries in all accept queues.
 
   private:
     using FirstByPort = std::array<std::uint16_t, 65536>;

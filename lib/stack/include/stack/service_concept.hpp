@@ -21,7 +21,10 @@ enum class SocketEvent : std::uint8_t {
 
 /// What a connection is for, whoever opened it. A service keeps its state for a connection in
 /// `Socket::state`, and what all its connections on one worker share in itself. It is called by one
-/// worker only, never waits, and never allocates.
+/// worker only, never waits, and never allocates. One that cannot serve any number of connections
+/// has `bool admits()` too: whether it would take one more now. It is asked when a handshake that
+/// the peer began is complete, and at the end of each turn of the worker while connections wait for
+/// it in the accept queue.
 template <class S>
 concept Service = requires(S& service, Socket& socket, const Slice& text, SocketEvent event) {
     /// Data in order, in place. Says how many bytes, from the front, it is done with; the rest is
@@ -29,6 +32,16 @@ concept Service = requires(S& service, Socket& socket, const Slice& text, Socket
     { service.receive(socket, text) } -> std::same_as<std::uint32_t>;
     service.on(socket, event);
 };
+
+/// Whether a service would take one more connection now.
+template <class S>
+[[nodiscard]] bool admits(S& service) {
+    if constexpr (requires { service.admits(); }) {
+        return service.admits();
+    } else {
+        return true;
+    }
+}
 
 /// A service that opens connections. It is asked in each turn of its worker, after the turn's
 /// events, and may connect and act on its connections through `opener` (stack/opener.hpp). It says

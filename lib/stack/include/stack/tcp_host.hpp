@@ -78,6 +78,10 @@ class TcpHost {
     void connection_timer(timer::Node& node, Instant now);
     void half_open_timer(timer::Node& node, Instant now);
 
+    /// Tells services that admit connections again of those that have waited for it; whether there
+    /// was one.
+    bool accept_waiting(Instant now);
+
     /// Ends the TIME_WAIT entries that have waited long enough, a bounded number at a time.
     void expire_time_wait(Instant now);
     [[nodiscard]] Instant next_deadline() const;
@@ -99,6 +103,9 @@ class TcpHost {
     [[nodiscard]] std::uint32_t connections() const { return connections_.in_use(); }
     [[nodiscard]] std::uint32_t half_open() const { return half_open_.in_use(); }
     [[nodiscard]] std::uint32_t time_wait() const { return time_wait_.in_use(); }
+    [[nodiscard]] std::uint64_t time_wait_bytes() const {
+        return std::uint64_t{time_wait_.in_use()} * sizeof(Waiting);
+    }
 
     /// Any thread: calls `take(const Summary<Addr>&)` for everything in `buckets` buckets of the
     /// table from `first` on; returns the bucket to go on with, or nothing at the end. What stands
@@ -137,8 +144,10 @@ class TcpHost {
     void arrives_at_listener(Segment& in, std::uint16_t listener, Instant now);
     void arrives_at_half_open(Segment& in, Instant now);
     void arrives_at_time_wait(Segment& in, Instant now);
+    void reopen(Segment& in, tcp::Reuse reuse, Instant now);
     void arrives_at_connection(ConnectionType& connection, Segment& in, Instant now);
     void finish(Segment& in, wire::Drop reason);
+    void refuse(Segment& in, WhenQueueFull how, wire::Drop reason);
 
     [[nodiscard]] std::optional<Summary<Addr>> summary_of(Reference reference) const;
 
@@ -148,6 +157,9 @@ class TcpHost {
     [[nodiscard]] std::uint32_t make_half_open(Segment& in, std::uint16_t listener);
     void remove_half_open(std::uint32_t slot, std::uint64_t hash);
     void establish(Segment& in, Instant now);
+    void wait_for_service(ConnectionType& connection);
+    void leave_accept_queue(ConnectionType& connection);
+    void accept(ConnectionType& connection, Instant now);
     [[nodiscard]] std::uint32_t make_connection(const Key& key, std::uint16_t listener,
                                                 Instant now);
     void settle(ConnectionType& connection, Instant now);
@@ -156,7 +168,11 @@ class TcpHost {
     void free_connection(ConnectionType& connection);
     [[nodiscard]] bool adopt_orphan(ConnectionType& connection, Instant now);
     [[nodiscard]] std::uint32_t make_time_wait();
+    [[nodiscard]] TimeWaitQueue<Waiting>* queue_of_the_oldest();
     void remove_time_wait(std::uint32_t slot);
+    [[nodiscard]] bool opened_by_us(const Waiting& waiting) const {
+        return core_.listeners[waiting.listener].options.port != waiting.key().local_port;
+    }
 
     // Active opens
     [[nodiscard]] ConnectResult choose_address(Key& key) const;
@@ -192,7 +208,10 @@ class TcpHost {
         return core_.settings.tcp[core_.listeners[listener].options.tcp];
     }
     [[nodiscard]] tcp::LocalEnd local_end(std::uint16_t listener) const {
-        return {config_of(listener), own_mss()};
+        return {config_of(listener), own_mss(), core_.listeners[listener].options.defer_accept};
+    }
+    [[nodiscard]] AcceptQueue& accept_queue(std::uint16_t listener) {
+        return core_.listeners[listener].accept_queues[std::is_same_v<Addr, wire::Ipv6Addr>];
     }
 
     CoreType& core_;

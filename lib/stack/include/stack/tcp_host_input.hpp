@@ -116,6 +116,15 @@ void TcpHost<Addr, C>::finish(Segment& in, wire::Drop reason) {
     core_.nic.release(in.packet);
 }
 
+/// The end of a segment for which a listener's queue has no place.
+template <class Addr, class C>
+void TcpHost<Addr, C>::refuse(Segment& in, WhenQueueFull how, wire::Drop reason) {
+    if (how == WhenQueueFull::reset) {
+        tcp::answer_without_connection(in.segment, core_.context);
+    }
+    finish(in, reason);
+}
+
 template <class Addr, class C>
 void TcpHost<Addr, C>::arrives_without_connection(Segment& in, Instant now) {
     namespace flag = wire::tcp_flag;
@@ -170,8 +179,8 @@ template <class Addr, class C>
 void TcpHost<Addr, C>::arrives_at_time_wait(Segment& in, Instant now) {
     const std::uint32_t slot = in.reference.slot();
     Waiting& waiting = time_wait_[slot];
-    const tcp::TimeWaitResult result =
-        tcp::segment_arrives(waiting.tcp, in.segment, now, core_.context);
+    const tcp::TimeWaitResult result = tcp::segment_arrives(
+        waiting.tcp, in.segment, config_of(waiting.listener), now, core_.context);
     switch (result.verdict) {
     case tcp::TimeWaitVerdict::stay:
         finish(in, result.drop);
@@ -184,18 +193,29 @@ void TcpHost<Addr, C>::arrives_at_time_wait(Segment& in, Instant now) {
         return;
     }
     case tcp::TimeWaitVerdict::reopen:
-        break;
-    }
-    const std::uint16_t listener = core_.listeners.find(in.key.local, in.key.local_port);
-    if (listener == core_.listeners.none || core_.draining) {
-        finish(in, wire::Drop::tcp_no_listener);
+        reopen(in, result.reuse, now);
+        return;
+    case tcp::TimeWaitVerdict::remove:
+        remove_time_wait(slot);
+        finish(in, result.drop);
         return;
     }
-    // Should the SYN be an old duplicate, the entry is wanted again (RFC 9293 §3.6.1).
+}
+
+/// A SYN for a connection in TIME-WAIT that its policy lets in. Should it be an old duplicate after
+/// all, the entry is wanted again (RFC 9293 §3.6.1).
+template <class Addr, class C>
+void TcpHost<Addr, C>::reopen(Segment& in, tcp::Reuse reuse, Instant now) {
+    Waiting& waiting = time_wait_[in.reference.slot()];
+    const std::uint16_t listener = core_.listeners.find(in.key.local, in.key.local_port);
+    if (listener == core_.listeners.none || core_.draining) {
+        finish(in, tcp::refuse_syn(waiting.tcp, config_of(waiting.listener), now, core_.context));
+        return;
+    }
     const std::uint32_t half =
         answer_syn(in, listener, tcp::reopen_iss(waiting.tcp, initial_sequence(in.key, now)), now);
     if (half != none) {
-        half_open_[half].reopens = true;
+        half_open_[half].reopens = reuse;
         waiting.set_aside = true;
     }
 }

@@ -11,7 +11,11 @@ std::uint32_t TcpHost<Addr, C>::answer_syn(Segment& in, std::uint16_t listener, 
                                            Instant now) {
     auto& queue = core_.listeners[listener];
     if (queue.half_open >= queue.options.half_open_max) {
-        finish(in, wire::Drop::tcp_syn_queue_full);
+        refuse(in, queue.options.syn_queue_when_full, wire::Drop::tcp_syn_queue_full);
+        return none;
+    }
+    if (queue.waiting > 0 && queue.accept_queue_is_full()) {
+        refuse(in, queue.options.accept_queue_when_full, wire::Drop::tcp_accept_queue_full);
         return none;
     }
     const std::uint32_t slot = make_half_open(in, listener);
@@ -40,7 +44,7 @@ std::uint32_t TcpHost<Addr, C>::make_half_open(Segment& in, std::uint16_t listen
     if (slot != none) {
         half_open_[slot].published_key.publish(in.key);
         half_open_[slot].listener = listener;
-        half_open_[slot].reopens = false;
+        half_open_[slot].reopens = tcp::Reuse::none;
         ++core_.listeners[listener].half_open;
     }
     return slot;
@@ -49,9 +53,10 @@ std::uint32_t TcpHost<Addr, C>::make_half_open(Segment& in, std::uint16_t listen
 template <class Addr, class C>
 void TcpHost<Addr, C>::remove_half_open(std::uint32_t slot, std::uint64_t hash) {
     Half& half = half_open_[slot];
-    if (half.reopens) {
+    if (half.reopens != tcp::Reuse::none) {
         if (const std::uint32_t waiting = find_set_aside(half.key(), hash); waiting != none) {
             time_wait_[waiting].set_aside = false;
+            core_.tcp_counters.add(tcp::Counter::time_wait_returned);
         }
     }
     core_.wheel.cancel(half.timer);
@@ -87,6 +92,7 @@ std::uint32_t TcpHost<Addr, C>::make_connection(const Key& key, std::uint16_t li
     connection.touched = connection.end_delivered = connection.opened = connection.gone = false;
     connection.active = connection.orphan = false;
     connection.end_reason = EndReason::none;
+    connection.waits = false;
     std::memset(connection.state, 0, sizeof connection.state);
     connection.publish(key);
     return slot;
@@ -96,30 +102,44 @@ template <class Addr, class C>
 void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
     const std::uint32_t half_slot = in.reference.slot();
     Half& half = half_open_[half_slot];
+    auto& listener = core_.listeners[half.listener];
+    const bool admitted = listener.waiting == 0 && listener.admits();
+    if (!admitted && listener.accept_queue_is_full()) {
+        const WhenQueueFull how = listener.options.accept_queue_when_full;
+        if (how == WhenQueueFull::reset) {
+            remove_half_open(half_slot, in.hash);
+        } // else the SYN,ACK is sent again, and its ACK may find a place.
+        refuse(in, how, wire::Drop::tcp_accept_queue_full);
+        return;
+    }
     const std::uint32_t slot = make_connection(in.key, half.listener, now);
     if (slot == none) {
         core_.nic.release(in.packet); // The peer repeats itself; counted where it went wrong.
         return;
     }
     ConnectionType& connection = connections_[slot];
-    const ListenerOptions& options = core_.listeners[half.listener].options;
+    const ListenerOptions& options = listener.options;
     tcp::Handshake handshake = half.tcp.handshake();
     handshake.config = options.tcp;
     tcp::establish(connection.tcb, handshake, in.segment, now, core_.context);
     connection.tcb.no_delay = options.no_delay;
-    if (half.reopens) {
+    if (half.reopens != tcp::Reuse::none) {
+        core_.tcp_counters.add(half.reopens == tcp::Reuse::by_sequence
+                                   ? tcp::Counter::time_wait_reused_by_sequence
+                                   : tcp::Counter::time_wait_reused_by_timestamp);
         if (const std::uint32_t waiting = find_set_aside(in.key, in.hash); waiting != none) {
             remove_time_wait(waiting);
         }
     }
     core_.wheel.cancel(half.timer);
-    --core_.listeners[half.listener].half_open;
+    --listener.half_open;
     half_open_.release(half_slot);
     table_.replace(in.hash, in.reference.bits, Reference{Reference::Kind::connection, slot}.bits);
     ++table_changes_;
-    tell(connection, SocketEvent::opened, now);
-    if (core_.draining) {
-        tell(connection, SocketEvent::drain, now); // Was half open when the others heard of it.
+    if (admitted) {
+        accept(connection, now);
+    } else {
+        wait_for_service(connection);
     }
     if (connection.tcb.state == tcp::State::closed) {
         settle(connection, now);
@@ -127,6 +147,54 @@ void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
         return;
     }
     arrives_at_connection(connection, in, now);
+}
+
+/// The service hears of an established connection.
+template <class Addr, class C>
+void TcpHost<Addr, C>::accept(ConnectionType& connection, Instant now) {
+    tell(connection, SocketEvent::opened, now);
+    if (core_.draining) {
+        tell(connection, SocketEvent::drain, now); // The others have heard of it before.
+    }
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::wait_for_service(ConnectionType& connection) {
+    accept_queue(connection.listener).push(connections_, connections_.index_of(connection));
+    ++core_.listeners[connection.listener].waiting;
+    ++core_.listeners.waiting;
+    connection.waits = true;
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::leave_accept_queue(ConnectionType& connection) {
+    accept_queue(connection.listener).remove(connections_, connections_.index_of(connection));
+    --core_.listeners[connection.listener].waiting;
+    --core_.listeners.waiting;
+    connection.waits = false;
+    std::memset(connection.state, 0, sizeof connection.state);
+}
+
+template <class Addr, class C>
+bool TcpHost<Addr, C>::accept_waiting(Instant now) {
+    bool any = false;
+    for (std::uint16_t i = 0; i < core_.listeners.size() && core_.listeners.waiting > 0; ++i) {
+        const AcceptQueue& queue = accept_queue(i);
+        while (queue.oldest() != AcceptQueue::none &&
+               (core_.draining || core_.listeners[i].admits())) {
+            ConnectionType& connection = connections_[queue.oldest()];
+            leave_accept_queue(connection);
+            if (core_.draining) {
+                tcp::abort(connection.tcb, now, core_.context); // Nothing was begun.
+            } else {
+                accept(connection, now);
+                deliver_unread(connection, now);
+            }
+            settle(connection, now);
+            any = true;
+        }
+    }
+    return any;
 }
 
 /// After anything that may have changed a connection's state: sends what was put out, and lets the
@@ -148,6 +216,9 @@ void TcpHost<Addr, C>::end(ConnectionType& connection, Instant now) {
     if (connection.orphan) {
         --core_.orphans;
     }
+    if (connection.waits) {
+        leave_accept_queue(connection);
+    }
     const std::uint64_t hash = table_.hash(connection.key());
     const std::uint32_t from =
         Reference{Reference::Kind::connection, connections_.index_of(connection)}.bits;
@@ -157,9 +228,6 @@ void TcpHost<Addr, C>::end(ConnectionType& connection, Instant now) {
         fill_time_wait(slot, connection, now);
         table_.replace(hash, from, Reference{Reference::Kind::time_wait, slot}.bits);
     } else {
-        if (waits) {
-            core_.drops.add(wire::Drop::tcp_time_wait_pool_dry);
-        }
         table_.erase(hash, from);
     }
     ++table_changes_;
@@ -199,25 +267,35 @@ std::uint32_t TcpHost<Addr, C>::make_time_wait() {
     if (slot != none) {
         return slot;
     }
-    // Full: who has waited longest has waited enough.
-    const TimeWaitQueue<Waiting>* longest = nullptr;
-    for (const auto& queue : time_wait_queues_) {
-        if (queue.size() > 0 && (longest == nullptr || queue.size() > longest->size())) {
-            longest = &queue;
-        }
-    }
-    if (longest == nullptr) {
+    TimeWaitQueue<Waiting>* const queue =
+        core_.settings.time_wait_when_full == TimeWaitWhenFull::oldest ? queue_of_the_oldest()
+                                                                       : nullptr;
+    if (queue == nullptr) {
+        core_.counters.add(Counter::time_wait_refused);
         return none;
     }
     core_.counters.add(Counter::time_wait_evicted);
-    remove_time_wait(longest->oldest());
+    remove_time_wait(queue->oldest());
     return time_wait_.allocate();
+}
+
+/// The queue with the entry that has waited longest of all; null when there is no entry.
+template <class Addr, class C>
+auto TcpHost<Addr, C>::queue_of_the_oldest() -> TimeWaitQueue<Waiting>* {
+    const auto since = [this](const auto& queue) { return queue.oldest_since(time_wait_); };
+    const auto found = std::ranges::min_element(time_wait_queues_, {}, since);
+    return found == time_wait_queues_.end() || found->oldest() == Waiting::nothing ? nullptr
+                                                                                   : &*found;
 }
 
 template <class Addr, class C>
 void TcpHost<Addr, C>::remove_time_wait(std::uint32_t slot) {
     Waiting& waiting = time_wait_[slot];
     time_wait_queues_[waiting.queue].remove(time_wait_, slot);
+    core_.time_wait_ports.remove(waiting.key().local_port);
+    if (opened_by_us(waiting)) {
+        core_.time_wait_opened_ports.remove(waiting.key().local_port);
+    }
     table_.erase(table_.hash(waiting.key()), Reference{Reference::Kind::time_wait, slot}.bits);
     ++table_changes_;
     time_wait_.release(slot);
@@ -234,6 +312,10 @@ void TcpHost<Addr, C>::fill_time_wait(std::uint32_t slot, const ConnectionType& 
     waiting.queue = options.time_wait_queue;
     waiting.set_aside = false;
     time_wait_queues_[waiting.queue].push(time_wait_, slot, now);
+    core_.time_wait_ports.add(waiting.key().local_port);
+    if (opened_by_us(waiting)) {
+        core_.time_wait_opened_ports.add(waiting.key().local_port);
+    }
     core_.tcp_counters.add(tcp::Counter::time_waits);
 }
 

@@ -48,7 +48,7 @@ void TcpHost<Addr, C>::flush(Instant now) {
         }
         schedule(connection);
         connection.publish(connection.key());
-        if (!tcb.unread.empty() && tcb.queue.empty()) {
+        if (!tcb.unread.empty() && tcb.queue.empty() && connection.opened) {
             // The service could not take it for lack of memory: no acknowledgement will wake it.
             core_.wheel.bring_forward(connection.timer, now + offer_again);
         }
@@ -89,7 +89,9 @@ void TcpHost<Addr, C>::half_open_timer(timer::Node& node, Instant now) {
         remove_half_open(half_open_.index_of(half), table_.hash(half.key()));
         return;
     }
-    send_routed(half.key(), now);
+    if (!core_.output.empty()) {
+        send_routed(half.key(), now);
+    }
     core_.wheel.schedule(half.timer,
                          now + tcp::retransmit_after(half.tcp, config_of(half.listener)));
 }

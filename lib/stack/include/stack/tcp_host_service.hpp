@@ -19,12 +19,14 @@ void TcpHost<Addr, C>::tell(ConnectionType& connection, SocketEvent event, Insta
     if (connection.tcb.state == tcp::State::closed || connection.tcb.user_gone) {
         return;
     }
+    auto& listener = core_.listeners[connection.listener];
     if (event == SocketEvent::opened) {
         connection.opened = true;
+        ++listener.connections;
     }
     if (connection.opened) {
         Socket handle = socket(connection, now);
-        core_.listeners[connection.listener].on(handle, event);
+        listener.on(handle, event);
     }
 }
 
@@ -40,10 +42,12 @@ void TcpHost<Addr, C>::tell_end(ConnectionType& connection, Instant now) {
     if (connection.end_reason == EndReason::none && !(connection.opened && orderly)) {
         connection.end_reason = EndReason::aborted;
     }
+    auto& listener = core_.listeners[connection.listener];
     const SocketEvent event = connection.opened ? SocketEvent::closed : SocketEvent::failed;
+    listener.connections -= connection.opened ? 1U : 0U;
     connection.opened = connection.active = false;
     Socket handle = socket(connection, now);
-    core_.listeners[connection.listener].on(handle, event);
+    listener.on(handle, event);
 }
 
 /// Keeps why a connection ends until its service is told.
@@ -66,6 +70,9 @@ bool TcpHost<Addr, C>::with_socket(const Key& key, Instant now, F&& f) {
         return false;
     }
     ConnectionType& connection = connections_[found.slot()];
+    if (connection.waits) {
+        return false; // No service knows of it.
+    }
     Socket handle = socket(connection, now);
     std::forward<F>(f)(handle);
     deliver_unread(connection, now);
@@ -89,7 +96,8 @@ void TcpHost<Addr, C>::deliver(ConnectionType& connection, Segment& in, tcp::Arr
     std::uint32_t references = 0;
     if (arrival.has_text()) {
         std::uint32_t used = 0;
-        if (arrival.text.length > 0 && connection.tcb.unread.empty() && !connection.tcb.user_gone) {
+        if (arrival.text.length > 0 && connection.opened && connection.tcb.unread.empty() &&
+            !connection.tcb.user_gone) {
             Socket handle = socket(connection, now);
             used = core_.listeners[connection.listener].receive(handle, arrival.text);
             references += handle.packet_references();
@@ -110,6 +118,9 @@ void TcpHost<Addr, C>::deliver(ConnectionType& connection, Segment& in, tcp::Arr
 template <class Addr, class C>
 void TcpHost<Addr, C>::deliver_unread(ConnectionType& connection, Instant now) {
     tcp::Tcb& tcb = connection.tcb;
+    if (!connection.opened) {
+        return;
+    }
     while (!tcb.unread.empty() && tcb.state != tcp::State::closed && !tcb.user_gone) {
         const Slice slice = tcp::unread(tcb, core_.context);
         Socket handle = socket(connection, now);

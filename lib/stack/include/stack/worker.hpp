@@ -145,6 +145,8 @@ class Worker {
     void advance_timers(Instant now);
     void fire(timer::Node& node, Instant now);
 
+    void accept_waiting(Instant now);
+
     // Services that open connections
     void take_turns(Instant now);
 
@@ -169,6 +171,7 @@ class Worker {
     Host6 tcp6_;
     Mailboxes* mailboxes_;
     std::uint32_t next_mailbox_ = 0; ///< Which of them is read first.
+    bool ipv6_accepts_first_ = false;
     Gauges gauges_;
     std::vector<UdpService> udp_services_;
     std::vector<std::uint16_t> openers_; ///< Listeners whose services open connections.
@@ -184,6 +187,7 @@ std::size_t Worker<N, S...>::poll_once(Instant now) {
     advance_timers(now);
     tcp4_.flush(now);
     tcp6_.flush(now);
+    accept_waiting(now);
     take_turns(now);
     send_control_frames(now);
     work += core_.transmitter.queued();
@@ -513,6 +517,21 @@ void Worker<N, S...>::fire(timer::Node& node, Instant now) {
     }
 }
 
+/// Each family knows who has waited longest in it; for the first place the two take turns.
+template <Nic N, Service... S>
+void Worker<N, S...>::accept_waiting(Instant now) {
+    if (core_.listeners.waiting == 0) [[likely]] {
+        return;
+    }
+    const bool first = ipv6_accepts_first_ ? tcp6_.accept_waiting(now) : tcp4_.accept_waiting(now);
+    if (ipv6_accepts_first_) {
+        tcp4_.accept_waiting(now);
+    } else {
+        tcp6_.accept_waiting(now);
+    }
+    ipv6_accepts_first_ ^= first;
+}
+
 template <Nic N, Service... S>
 Instant Worker<N, S...>::next_deadline() const {
     if (!core_.transmitter.idle() || tcp4_.has_touched() || tcp6_.has_touched()) {
@@ -670,7 +689,11 @@ template <Nic N, Service... S>
 void Worker<N, S...>::publish_gauges() {
     gauges_.set(Gauge::connections, tcp4_.connections() + tcp6_.connections());
     gauges_.set(Gauge::half_open, tcp4_.half_open() + tcp6_.half_open());
+    gauges_.set(Gauge::accept_queue, core_.listeners.waiting);
     gauges_.set(Gauge::time_wait, tcp4_.time_wait() + tcp6_.time_wait());
+    gauges_.set(Gauge::time_wait_bytes, tcp4_.time_wait_bytes() + tcp6_.time_wait_bytes());
+    gauges_.set(Gauge::time_wait_ports, core_.time_wait_ports.distinct());
+    gauges_.set(Gauge::time_wait_opened_ports, core_.time_wait_opened_ports.distinct());
     gauges_.set(Gauge::orphans, core_.orphans);
     gauges_.set(Gauge::neighbours, neighbours4_.size() + neighbours6_.size());
     gauges_.set(Gauge::slices_queued, core_.buffers.nodes().in_use());
