@@ -49,6 +49,11 @@ constexpr std::array queue_full_names{
     Choice<stack::WhenQueueFull>{stack::WhenQueueFull::drop, "drop"},
     Choice<stack::WhenQueueFull>{stack::WhenQueueFull::reset, "reset"},
 };
+constexpr std::array mtu_probing_names{
+    Choice<tcp::MtuProbing>{tcp::MtuProbing::off, "off"},
+    Choice<tcp::MtuProbing>{tcp::MtuProbing::on_black_hole, "on-blackhole"},
+    Choice<tcp::MtuProbing>{tcp::MtuProbing::always, "always"},
+};
 constexpr std::array service_names{
     Choice<ServiceKind>{ServiceKind::http, "http"},
     Choice<ServiceKind>{ServiceKind::echo, "echo"},
@@ -165,6 +170,10 @@ void add_engine_keys(Section<S>& section) {
                     "bytes", "The largest window a connection offers.");
     section.integer("send_buffer_bytes", &S::send_buffer_bytes, {4'096, 1'073'741'824}, "bytes",
                     "Memory that a connection's queued data may hold.");
+    section.choice("mtu_probing", &S::mtu_probing, mtu_probing_names,
+                   "When the path MTU is found out by segments of other sizes, where ICMP does not "
+                   "tell it (RFC 4821): `on-blackhole` when long segments are not acknowledged, "
+                   "`always` from the beginning. What ICMP tells is heeded whatever this says.");
     section.integer("syn_ack_retries", &S::syn_ack_retries, {0, 30}, "",
                     "Repetitions of a SYN-ACK before a half-open connection is given up.");
     section.template duration<milliseconds>(

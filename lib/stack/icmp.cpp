@@ -42,6 +42,14 @@ bool may_be_reported(const Interface& interface, const wire::MacAddr& frame_dest
            check_source(interface, packet) == wire::Drop::none;
 }
 
+Complaint complaint_of(const wire::IcmpMessage& message) {
+    if (message.is_fragmentation_needed()) {
+        return Complaint::packet_too_big;
+    }
+    return message.type == wire::icmp_type::destination_unreachable ? Complaint::unreachable
+                                                                    : Complaint::other;
+}
+
 } // namespace
 
 Control::Result Control::icmp_arrives(std::span<std::byte> buffer, const wire::Ipv4Packet& packet,
@@ -52,9 +60,7 @@ Control::Result Control::icmp_arrives(std::span<std::byte> buffer, const wire::I
         return {Result::Kind::drop, drop};
     }
     if (message.is_error()) {
-        wire::IcmpQuote quote;
-        return error_arrives(message.type == wire::icmp_type::redirect,
-                             wire::parse_icmp_quote(message.data, quote));
+        return error_arrives(message);
     }
     if (message.type != wire::icmp_type::echo_request) {
         return {}; // The reply to an echo that nobody here has sent.
@@ -68,17 +74,28 @@ Control::Result Control::icmp_arrives(std::span<std::byte> buffer, const wire::I
     return echo_reply(buffer, packet);
 }
 
-/// Errors of both versions. They are believed by nobody yet, and never answered.
-Control::Result Control::error_arrives(bool is_redirect, wire::Drop quote) {
-    if (is_redirect) {
+/// Errors are never answered; of those about TCP the connection is told.
+Control::Result Control::error_arrives(const wire::IcmpMessage& message) {
+    if (message.type == wire::icmp_type::redirect) {
         counters_.add(ControlCounter::redirects_ignored);
         return {};
     }
-    if (quote != wire::Drop::none) {
-        return {Result::Kind::drop, quote};
+    wire::IcmpQuote quote;
+    if (const wire::Drop drop = wire::parse_icmp_quote(message.data, quote);
+        drop != wire::Drop::none) {
+        return {Result::Kind::drop, drop};
     }
     counters_.add(ControlCounter::errors_received);
-    return {};
+    Result result;
+    if (quote.transport.protocol == wire::ip_protocol::tcp) {
+        result.about = QuotedSegment<wire::Ipv4Addr>{{quote.source, quote.destination,
+                                                      quote.transport.source_port,
+                                                      quote.transport.destination_port},
+                                                     quote.transport.seq,
+                                                     complaint_of(message),
+                                                     message.mtu};
+    }
+    return result;
 }
 
 /// RFC 1122 §3.2.2.6. Options of the request are not returned.

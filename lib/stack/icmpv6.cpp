@@ -53,6 +53,17 @@ bool may_be_reported(const Interface& interface, const wire::MacAddr& frame_dest
            check_source(interface, packet) == wire::Drop::none;
 }
 
+Complaint complaint_of(const wire::Icmpv6Message& message) {
+    switch (message.type) {
+    case wire::icmpv6_type::packet_too_big:
+        return Complaint::packet_too_big;
+    case wire::icmpv6_type::destination_unreachable:
+        return Complaint::unreachable;
+    default:
+        return Complaint::other;
+    }
+}
+
 } // namespace
 
 Control::Result Control::icmpv6_arrives(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
@@ -77,9 +88,7 @@ Control::Result Control::icmpv6_arrives(std::span<std::byte> buffer, const wire:
         return nd_arrives(buffer, packet, message, now);
     }
     if (message.is_error()) {
-        constexpr bool is_redirect = false;
-        wire::Icmpv6Quote quote;
-        return error_arrives(is_redirect, wire::parse_icmpv6_quote(message.data, quote));
+        return error_arrives(message);
     }
     if (message.type != wire::icmpv6_type::echo_request) {
         return {}; // The reply to an echo that nobody here has sent.
@@ -94,6 +103,25 @@ Control::Result Control::icmpv6_arrives(std::span<std::byte> buffer, const wire:
         return {Result::Kind::drop, wire::Drop::ip_not_our_address};
     }
     return echo_reply(buffer, packet);
+}
+
+Control::Result Control::error_arrives(const wire::Icmpv6Message& message) {
+    wire::Icmpv6Quote quote;
+    if (const wire::Drop drop = wire::parse_icmpv6_quote(message.data, quote);
+        drop != wire::Drop::none) {
+        return {Result::Kind::drop, drop};
+    }
+    counters_.add(ControlCounter::errors_received);
+    Result result;
+    if (quote.transport.protocol == wire::ip_protocol::tcp) {
+        result.about = QuotedSegment<wire::Ipv6Addr>{{quote.source, quote.destination,
+                                                      quote.transport.source_port,
+                                                      quote.transport.destination_port},
+                                                     quote.transport.seq,
+                                                     complaint_of(message),
+                                                     message.mtu};
+    }
+    return result;
 }
 
 /// RFC 4443 §4.2. Extension headers of the request are not returned. The pseudo-header's sum is the

@@ -1,4 +1,5 @@
 #include "internal.hpp"
+#include "path_mtu.hpp"
 #include "recovery.hpp"
 
 #include "tcp/isn.hpp"
@@ -121,6 +122,7 @@ void take_acknowledgement(Tcb& tcb, const TcpSegment& segment, bool duplicate, I
     bool fin_acknowledged = false;
     if (segment.ack > tcb.snd.una) {
         fin_acknowledged = advance_una(tcb, flight, segment.ack, now, context, news);
+        mtu_probe_acknowledged(tcb, flight);
         tcb.retransmits = 0;
         events |= event::acknowledged;
     } else if (duplicate) {

@@ -1,5 +1,6 @@
 #include "ecn.hpp"
 #include "internal.hpp"
+#include "path_mtu.hpp"
 #include "recovery.hpp"
 
 #include "tcp/isn.hpp"
@@ -174,6 +175,7 @@ void emit_again(Tcb& tcb, Flight& flight, SeqNum left, SeqNum right, Instant now
     static_cast<void>(emit_data(tcb, left, cursor, length, fin, now, context));
     flight.repair_cursor() = context.buffers.advanced(tcb.queue, cursor, length);
     flight.repair_at = right;
+    flight.mtu_probe = right == flight.mtu_probe_end ? 0 : flight.mtu_probe;
     flight.prr_out += length;
     flight.undo_retransmits += length;
     context.counters.add(Counter::retransmitted_segments);
@@ -313,8 +315,14 @@ bool transmit_new(Tcb& tcb, Instant now, Context& context) {
         if (flight == nullptr) {
             return true;
         }
-        emit_next(tcb, *flight, next.length, next.fin, now, context);
-        note_paced(tcb, *flight, next.length, now, context);
+        const auto waiting = static_cast<std::uint32_t>(tcb.queue_end() - tcb.snd.nxt);
+        const std::uint32_t probe = mtu_probe_due(tcb, *flight, waiting, context);
+        const std::uint32_t length = probe > 0 ? probe : next.length;
+        emit_next(tcb, *flight, length, next.fin, now, context);
+        note_paced(tcb, *flight, length, now, context);
+        if (probe > 0) {
+            mtu_probe_sent(tcb, *flight, probe, context);
+        }
         if (tcb.timer == RetransmitTimer::tail_loss_probe) {
             tcb.retransmit_deadline = never; // The probe is due later now.
         }

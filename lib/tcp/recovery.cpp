@@ -2,6 +2,7 @@
 
 #include "congestion_control.hpp"
 #include "internal.hpp"
+#include "path_mtu.hpp"
 
 #include "tcp/prr.hpp"
 
@@ -175,6 +176,9 @@ void take_news(Tcb& tcb, Flight& flight, const Delivery& news, Instant now, Cont
                                 : count_duplicates(tcb, flight, news, context.flights);
     const bool by_probe = probe_repaired_loss(tcb, flight, news);
     const Repair before = flight.repair;
+    if (flight.repair < Repair::recovery && found && mtu_probe_lost(tcb, flight, now, context)) {
+        return;
+    }
     if (flight.repair < Repair::recovery && found) {
         enter_recovery(tcb, flight, news.acked, context);
     } else if (flight.repair <= Repair::disorder && news.congestion) {

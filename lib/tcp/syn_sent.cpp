@@ -1,5 +1,6 @@
 #include "ecn.hpp"
 #include "internal.hpp"
+#include "path_mtu.hpp"
 
 #include "tcp/half_open.hpp"
 #include "tcp/isn.hpp"
@@ -52,6 +53,7 @@ void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& co
 
 void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits,
                    std::uint32_t rtt_us, Instant now, Context& context) {
+    begin_path_mtu_search(tcb, context.config(tcb));
     tcb.rtt.restore(context.config(tcb));
     tcb.congestion.cwnd = initial_window(tcb, context);
     tcb.sent_ms = timestamp_clock(now);

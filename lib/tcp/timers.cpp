@@ -1,4 +1,5 @@
 #include "internal.hpp"
+#include "path_mtu.hpp"
 #include "recovery.hpp"
 
 #include "tcp/isn.hpp"
@@ -71,6 +72,7 @@ std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
 /// RFC 6298 §5.4 to 5.6.
 std::uint8_t retransmission_timer(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     context.counters.add(Counter::retransmission_timeouts);
+    suspect_black_hole(tcb, flight, context);
     enter_loss(tcb, flight, context);
     ++tcb.retransmits;
     tcb.rtt.back_off(context.config(tcb));

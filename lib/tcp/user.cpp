@@ -22,7 +22,8 @@ bool open(Tcb& tcb, const ActiveOpen& ours, Instant now, Context& context) {
     tcb.snd.una = ours.iss;
     tcb.snd.nxt = ours.iss + 1;
     context.flights.append(context.flights[tcb.flight_slot], ours.iss, tcb.snd.nxt, now);
-    tcb.snd_mss = tcb.rcv_mss = std::max(ours.mss, mss_floor);
+    tcb.rcv_mss = std::max(ours.mss, mss_floor);
+    tcb.snd_mss = std::max(std::min(ours.mss, ours.path_mss), mss_floor);
     tcb.ts_offset = ours.ts_offset;
     if (ours.ts_recent) {
         tcb.ts_recent = *ours.ts_recent;

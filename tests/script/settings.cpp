@@ -88,6 +88,19 @@ tcp::EcnPolicy ecn(const Setting& setting) {
     throw Failure{setting.line, "ECN is off, accept or on"};
 }
 
+tcp::MtuProbing mtu_probing(const Setting& setting) {
+    if (setting.value == "off") {
+        return tcp::MtuProbing::off;
+    }
+    if (setting.value == "on-blackhole") {
+        return tcp::MtuProbing::on_black_hole;
+    }
+    if (setting.value == "always") {
+        return tcp::MtuProbing::always;
+    }
+    throw Failure{setting.line, "MTU probing is off, on-blackhole or always"};
+}
+
 Family family_of(const Setting& setting) {
     if (setting.value == "ipv4") {
         return Family::ipv4;
@@ -132,6 +145,8 @@ const std::map<std::string_view, Take> configured{
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().send_buffer_bytes = number_as<std::uint32_t>(v);
      }},
+    {"mtu_probing", [](Settings& s, const Setting& v,
+                       Family) { s.worker.tcp.front().mtu_probing = mtu_probing(v); }},
     {"syn_ack_retries",
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().syn_ack_retries = number_as<std::uint8_t>(v);
@@ -218,6 +233,8 @@ const std::map<std::string_view, Take> own{
                         Family) { s.tolerance = std::chrono::microseconds{number(v)}; }},
     {"syn_retries", [](Settings& s, const Setting& v,
                        Family) { s.worker.tcp.front().syn_retries = number_as<std::uint8_t>(v); }},
+    {"path_mtus_max", [](Settings& s, const Setting& v,
+                         Family) { s.worker.path_mtus_max = number_as<std::uint32_t>(v); }},
     {"reassemblies_max", [](Settings& s, const Setting& v,
                             Family) { s.worker.reassemblies_max = number_as<std::uint32_t>(v); }},
 };

@@ -36,6 +36,7 @@ constexpr std::array must_happen{
     std::string_view{"link.reordered"},
     std::string_view{"link.marked"},
     std::string_view{"link.corrupted"},
+    std::string_view{"link.too_long"},
     std::string_view{"payload_attached"},
     std::string_view{"tcp.retransmitted_segments"},
     std::string_view{"tcp.fast_retransmits"},
@@ -46,6 +47,9 @@ constexpr std::array must_happen{
     std::string_view{"tcp.tail_loss_probes"},          // D4.tlp
     std::string_view{"tcp.recoveries_undone"},
     std::string_view{"tcp.duplicates_reported"},
+    std::string_view{"tcp.path_mtu_black_holes"},
+    std::string_view{"tcp.mtu_probes"},
+    std::string_view{"tcp.mtu_probes_lost"},
     std::string_view{"tcp.syn_retransmits"},
     std::string_view{"tcp.zero_window_probes"}, // D2.persist
     std::string_view{"tcp.delayed_acks"},       // D7.delayed
@@ -77,6 +81,9 @@ void describe(const sim::Scenario& scenario) {
                scenario.seed, scenario.ipv6 ? "IPv6" : "IPv4", 100 * i.loss, 100 * i.duplication,
                100 * i.reordering, 100 * i.corruption, i.delay.count() / 1000,
                scenario.client_streams.size());
+    if (i.mtu < 1500) {
+        fmt::print("  packets longer than {} bytes get lost\n", i.mtu);
+    }
     if (scenario.cut) {
         fmt::print("  connection {} is cut off {} after {} segments\n", scenario.cut->connection,
                    !scenario.cut->from[0]   ? "from the server"

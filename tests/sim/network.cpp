@@ -63,6 +63,10 @@ void Network::put(unsigned to, support::Frame frame, Instant at) {
 void Network::send(unsigned from, support::Frame frame, Instant now) {
     ++counters_.sent;
     const unsigned to = 1 - from;
+    if (frame.size() > wire::ethernet_header_bytes + impairments_.mtu) {
+        ++counters_.too_long;
+        return;
+    }
     if (happens(impairments_.loss)) {
         ++counters_.lost;
         return;

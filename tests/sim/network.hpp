@@ -21,6 +21,7 @@ struct Impairments {
     double marking = 0;    ///< Congestion is notified of (RFC 3168) where the frame allows it.
     double corruption = 0; ///< One burst of at most 15 bits behind the Ethernet header.
     Duration delay = 1ms;  ///< One way.
+    std::size_t mtu = 1500; ///< Longer packets are lost in silence: no ICMP comes back.
     Duration reordering_delay = 3ms;
 };
 
@@ -32,6 +33,7 @@ struct LinkCounters {
     std::uint64_t reordered = 0;
     std::uint64_t marked = 0;
     std::uint64_t corrupted = 0;
+    std::uint64_t too_long = 0;
 };
 
 /// Frames under way between two hosts, in order of their arrival; what happens to each is drawn

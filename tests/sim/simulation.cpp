@@ -417,6 +417,7 @@ void Simulation::count_events(Outcome& outcome) const {
     outcome.events["link.reordered"] += link.reordered;
     outcome.events["link.marked"] += link.marked;
     outcome.events["link.corrupted"] += link.corrupted;
+    outcome.events["link.too_long"] += link.too_long;
     outcome.events[scenario_.ipv6 ? "ipv6" : "ipv4"] = 1;
     count_streams(outcome);
 }

@@ -50,10 +50,10 @@ TEST(Interface, knows_its_own_addresses_and_segment_size) {
     EXPECT_FALSE(interface.owns(Ipv4Addr{198, 18, 0, 2}));
     EXPECT_TRUE(interface.owns(ip6("2001:db8:0:1::1")));
     EXPECT_FALSE(interface.owns(ip6("2001:db8::2")));
-    EXPECT_EQ(interface.mss<Ipv4Addr>(), 1460);
-    EXPECT_EQ(interface.mss<Ipv6Addr>(), 1440);
+    EXPECT_EQ(mss_of<Ipv4Addr>(interface.mtu), 1460);
+    EXPECT_EQ(mss_of<Ipv6Addr>(interface.mtu), 1440);
     interface.mtu = 9000;
-    EXPECT_EQ(interface.mss<Ipv4Addr>(), 8960);
+    EXPECT_EQ(mss_of<Ipv4Addr>(interface.mtu), 8960);
 }
 
 // Next hop

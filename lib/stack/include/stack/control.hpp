@@ -6,12 +6,14 @@
 #include "stack/claims.hpp"
 #include "stack/interface.hpp"
 #include "stack/neighbours.hpp"
+#include "stack/quoted_segment.hpp"
 #include "stack/routes.hpp"
 #include "stack/token_bucket.hpp"
 #include "timer/wheel.hpp"
 #include "wire/address.hpp"
 #include "wire/arp.hpp"
 #include "wire/drop.hpp"
+#include "wire/icmp.hpp"
 #include "wire/icmpv6.hpp"
 #include "wire/ipv4.hpp"
 #include "wire/ipv6.hpp"
@@ -120,6 +122,7 @@ class Control {
         /// To be counted by the caller, whatever the kind; for `reply` and `done` mostly `none`.
         wire::Drop drop = wire::Drop::none;
         std::uint32_t length = 0; ///< Bytes of the reply's frame.
+        QuotedSegments about{};   ///< For an ICMP error about TCP: the connection is to be told.
     };
 
     /// What a reply can be longer than the frame that it answers: an error's headers.
@@ -284,9 +287,10 @@ class Control {
 
     // icmp.cpp
     [[nodiscard]] Result echo_reply(std::span<std::byte> buffer, const wire::Ipv4Packet& packet);
-    [[nodiscard]] Result error_arrives(bool is_redirect, wire::Drop quote);
+    [[nodiscard]] Result error_arrives(const wire::IcmpMessage& message);
 
     // icmpv6.cpp
+    [[nodiscard]] Result error_arrives(const wire::Icmpv6Message& message);
     [[nodiscard]] Result echo_reply(std::span<std::byte> buffer, const wire::Ipv6Packet& packet);
     [[nodiscard]] Result report(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
                                 wire::Icmpv6Message error, bool even_if_multicast, wire::Drop why,

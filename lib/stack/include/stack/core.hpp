@@ -40,6 +40,7 @@ struct WorkerSettings {
     std::uint32_t orphans_max = 65536; ///< Connections whose user is gone; what is more is reset.
     std::uint32_t time_wait_max = 65536;
     TimeWaitWhenFull time_wait_when_full = TimeWaitWhenFull::oldest;
+    std::uint32_t path_mtus_max = 1024; ///< Destinations of each family with an MTU of their own.
     std::uint32_t reassemblies_max = 8192; ///< Connections with a gap in what they received.
     tcp::Flights::Limits
         flights; ///< Connections with data in flight, and records of what was sent.

@@ -9,6 +9,14 @@
 
 namespace millrace::stack {
 
+/// The largest TCP payload that a packet of `mtu` bytes has room for, with headers that have no
+/// options (RFC 6691 §2).
+template <class Addr>
+[[nodiscard]] constexpr std::uint16_t mss_of(std::uint16_t mtu) {
+    constexpr unsigned headers = std::is_same_v<Addr, wire::Ipv4Addr> ? 20 + 20 : 40 + 20;
+    return static_cast<std::uint16_t>(mtu - headers);
+}
+
 /// One port as IP sees it. It does not change while workers run, so they share it.
 struct Interface {
     wire::MacAddr mac;
@@ -52,14 +60,6 @@ struct Interface {
         } else {
             return gateway6;
         }
-    }
-
-    /// The largest TCP payload that fits the MTU, in bytes, with headers that have no options
-    /// (RFC 6691 §2).
-    template <class Addr>
-    [[nodiscard]] std::uint16_t mss() const {
-        constexpr unsigned headers = std::is_same_v<Addr, wire::Ipv4Addr> ? 20 + 20 : 40 + 20;
-        return static_cast<std::uint16_t>(mtu - headers);
     }
 
   private:

@@ -7,6 +7,8 @@
 #include "stack/entries.hpp"
 #include "stack/ephemeral_ports.hpp"
 #include "stack/neighbours.hpp"
+#include "stack/path_mtus.hpp"
+#include "stack/quoted_segment.hpp"
 #include "stack/time_wait_queue.hpp"
 
 #include <array>
@@ -71,6 +73,12 @@ class TcpHost {
     template <class Steer>
     void process(Instant now, Steer&& steer);
 
+    /// An ICMP error quotes a segment of ours; one that is not in flight is dropped.
+    void error_arrives(const QuotedSegment<Addr>& quoted, Instant now);
+
+    /// True for a four-tuple that stands in this worker's table.
+    [[nodiscard]] bool has(const Key& key) const;
+
     /// Sends what the connections touched since the last call have to send.
     void flush(Instant now);
 
@@ -106,6 +114,7 @@ class TcpHost {
     [[nodiscard]] std::uint64_t time_wait_bytes() const {
         return std::uint64_t{time_wait_.in_use()} * sizeof(Waiting);
     }
+    [[nodiscard]] const PathMtus<Addr>& path_mtus() const { return path_mtus_; }
 
     /// Any thread: calls `take(const Summary<Addr>&)` for everything in `buckets` buckets of the
     /// table from `first` on; returns the bucket to go on with, or nothing at the end. What stands
@@ -148,6 +157,10 @@ class TcpHost {
     void arrives_at_connection(ConnectionType& connection, Segment& in, Instant now);
     void finish(Segment& in, wire::Drop reason);
     void refuse(Segment& in, WhenQueueFull how, wire::Drop reason);
+
+    // ICMP
+    [[nodiscard]] ConnectionType* connection_of(const QuotedSegment<Addr>& quoted);
+    void packet_too_big(ConnectionType& connection, const QuotedSegment<Addr>& quoted, Instant now);
 
     [[nodiscard]] std::optional<Summary<Addr>> summary_of(Reference reference) const;
 
@@ -201,8 +214,14 @@ class TcpHost {
     [[nodiscard]] Path<Addr> path(const Key& key) const;
     [[nodiscard]] wire::SeqNum initial_sequence(const Key& key, Instant now) const;
     [[nodiscard]] std::uint32_t timestamp_offset(const Key& key) const;
-    [[nodiscard]] std::uint16_t own_mss() const {
-        return core_.settings.interface.template mss<Addr>();
+    /// Bytes of the largest packet that our link carries.
+    [[nodiscard]] std::uint16_t own_mtu() const {
+        return std::is_same_v<Addr, wire::Ipv4Addr> ? core_.settings.interface.mtu
+                                                    : control_.ipv6_mtu();
+    }
+    [[nodiscard]] std::uint16_t own_mss() const { return mss_of<Addr>(own_mtu()); }
+    [[nodiscard]] std::uint16_t path_mss(const Addr& remote, Instant now) const {
+        return mss_of<Addr>(std::min(path_mtus_.find(remote, now), own_mtu()));
     }
     [[nodiscard]] const tcp::Config& config_of(std::uint16_t listener) const {
         return core_.settings.tcp[core_.listeners[listener].options.tcp];
@@ -223,6 +242,7 @@ class TcpHost {
     Pool<Waiting> time_wait_;
     std::vector<TimeWaitQueue<Waiting>> time_wait_queues_;
     EphemeralPorts ephemeral_ports_;
+    PathMtus<Addr> path_mtus_;
     std::uint32_t touched_ = none;
     std::uint32_t table_changes_ = 0; ///< Since the burst's references were looked up.
     std::size_t count_ = 0;
@@ -231,6 +251,7 @@ class TcpHost {
 
 } // namespace millrace::stack
 
+#include "stack/tcp_host_errors.hpp"  // IWYU pragma: keep
 #include "stack/tcp_host_input.hpp"   // IWYU pragma: keep
 #include "stack/tcp_host_life.hpp"    // IWYU pragma: keep
 #include "stack/tcp_host_open.hpp"    // IWYU pragma: keep

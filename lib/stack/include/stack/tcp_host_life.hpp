@@ -121,6 +121,7 @@ void TcpHost<Addr, C>::establish(Segment& in, Instant now) {
     const ListenerOptions& options = listener.options;
     tcp::Handshake handshake = half.tcp.handshake();
     handshake.config = options.tcp;
+    handshake.snd_mss = std::min(handshake.snd_mss, path_mss(in.key.remote, now));
     tcp::establish(connection.tcb, handshake, in.segment, now, core_.context);
     connection.tcb.no_delay = options.no_delay;
     if (half.reopens != tcp::Reuse::none) {

@@ -98,6 +98,7 @@ ConnectResult TcpHost<Addr, C>::open(const Key& key, std::uint16_t service, Inst
     ConnectionType& connection = connections_[slot];
     const ListenerOptions& options = core_.listeners[service].options;
     tcp::ActiveOpen ours{initial_sequence(key, now), timestamp_offset(key), own_mss(), options.tcp};
+    ours.path_mss = path_mss(key.remote, now);
     const Reference old = find(key, hash);
     if (!old.is_none()) {
         tcp::take_over(time_wait_[old.slot()].tcp, ours);

@@ -132,6 +132,8 @@ class Worker {
     void parse_tcp(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
                    bool steered);
     template <class IpPacket>
+    void parse_icmp(Packet packet, const IpPacket& ip, bool steered, Instant now);
+    template <class IpPacket>
     void parse_udp(Packet packet, const IpPacket& ip, Instant now);
     template <class IpPacket>
     [[nodiscard]] bool checksum_is_right(Packet packet, const IpPacket& ip,
@@ -151,8 +153,8 @@ class Worker {
     void take_turns(Instant now);
 
     // Other workers
-    template <class Segment>
-    [[nodiscard]] bool steer(Segment& in);
+    template <class Addr>
+    [[nodiscard]] bool steer(Packet packet, const flow::FourTuple<Addr>& key);
     void tell_learnt();
 
     // Sending
@@ -181,7 +183,7 @@ class Worker {
 template <Nic N, Service... S>
 std::size_t Worker<N, S...>::poll_once(Instant now) {
     std::size_t work = receive(now) + receive_messages(now);
-    const auto to_home = [this](auto& segment) { return this->steer(segment); };
+    const auto to_home = [this](auto& in) { return this->steer(in.packet, in.key); };
     tcp4_.process(now, to_home);
     tcp6_.process(now, to_home);
     advance_timers(now);
@@ -340,15 +342,31 @@ void Worker<N, S...>::dispatch(Packet packet, const wire::EthernetFrame& frame, 
     } else if (ip.protocol == wire::ip_protocol::udp) {
         parse_udp(packet, ip, now);
     } else if (ip.protocol == (is_ipv4 ? wire::ip_protocol::icmp : wire::ip_protocol::icmpv6)) {
-        if constexpr (is_ipv4) {
-            finish_control(packet, control_.icmp_arrives(room_for_reply(packet), ip, now));
-        } else {
-            finish_control(packet, control_.icmpv6_arrives(room_for_reply(packet), ip, now));
-        }
+        parse_icmp(packet, ip, steered, now);
     } else {
         finish_control(packet, control_.unreachable(room_for_reply(packet), ip,
                                                     wire::Drop::ip_unknown_protocol, now));
     }
+}
+
+template <Nic N, Service... S>
+template <class IpPacket>
+void Worker<N, S...>::parse_icmp(Packet packet, const IpPacket& ip, bool steered, Instant now) {
+    using Addr = std::remove_cv_t<decltype(ip.source)>;
+    Control::Result result;
+    if constexpr (std::is_same_v<Addr, wire::Ipv4Addr>) {
+        result = control_.icmp_arrives(room_for_reply(packet), ip, now);
+    } else {
+        result = control_.icmpv6_arrives(room_for_reply(packet), ip, now);
+    }
+    if (const auto* const quoted = std::get_if<QuotedSegment<Addr>>(&result.about)) {
+        // The worker whose connection is quoted is to hear of it.
+        if (!steered && !host<Addr>().has(quoted->key) && steer(packet, quoted->key)) {
+            return;
+        }
+        host<Addr>().error_arrives(*quoted, now);
+    }
+    finish_control(packet, result);
 }
 
 template <Nic N, Service... S>
@@ -559,22 +577,22 @@ void Worker<N, S...>::take_turns(Instant now) {
 
 // ----------------------------------------------------------------------------------- other workers
 
-/// Gives the packet of a segment that has no connection here to the worker where it has, or would
+/// Gives a packet about a connection that is not here to the worker where it has, or would
 /// have, one. True when the packet is no longer ours.
 template <Nic N, Service... S>
-template <class Segment>
-bool Worker<N, S...>::steer(Segment& in) {
+template <class Addr>
+bool Worker<N, S...>::steer(Packet packet, const flow::FourTuple<Addr>& key) {
     if (core_.settings.home == nullptr) {
         return false;
     }
-    const std::uint32_t home = (*core_.settings.home)(in.key);
+    const std::uint32_t home = (*core_.settings.home)(key);
     if (home == core_.settings.worker) {
         return false;
     }
-    if (mailboxes_->ring(core_.settings.worker, home).push(in.packet.handle())) {
+    if (mailboxes_->ring(core_.settings.worker, home).push(packet.handle())) {
         core_.counters.add(Counter::handed_over);
     } else {
-        core_.drop(in.packet, wire::Drop::steer_ring_full);
+        core_.drop(packet, wire::Drop::steer_ring_full);
     }
     return true;
 }
@@ -696,6 +714,7 @@ void Worker<N, S...>::publish_gauges() {
     gauges_.set(Gauge::time_wait_opened_ports, core_.time_wait_opened_ports.distinct());
     gauges_.set(Gauge::orphans, core_.orphans);
     gauges_.set(Gauge::neighbours, neighbours4_.size() + neighbours6_.size());
+    gauges_.set(Gauge::path_mtus, tcp4_.path_mtus().size() + tcp6_.path_mtus().size());
     gauges_.set(Gauge::slices_queued, core_.buffers.nodes().in_use());
     gauges_.set(Gauge::chunks_in_use, core_.buffers.chunks().in_use());
     gauges_.set(Gauge::reassemblies_in_use, core_.reassemblies.in_use());

@@ -14,6 +14,14 @@ enum class EcnPolicy : std::uint8_t {
     on,     ///< Our SYN asks too.
 };
 
+/// When segments of other sizes are tried to find out what the path carries (RFC 4821; the words
+/// are those of Linux's tcp_mtu_probing).
+enum class MtuProbing : std::uint8_t {
+    off,           ///< ICMP is trusted to tell.
+    on_black_hole, ///< When long segments do not arrive.
+    always,        ///< From the beginning: segments start small.
+};
+
 /// What an operator may set of the engine; the defaults are Linux's unless a comment says
 /// otherwise.
 struct Config {
@@ -37,10 +45,11 @@ struct Config {
     std::uint8_t orphan_retries = 8;  ///< The same for one whose user is gone, if that is less.
     std::uint8_t syn_retries = 6;     ///< Of our SYN.
     std::uint8_t syn_ack_retries = 5; ///< Of our SYN,ACK.
-    std::uint8_t initial_window_segments = 10; ///< RFC 6928.
     CongestionAlgorithm congestion = CongestionAlgorithm::cubic;
     EcnPolicy ecn = EcnPolicy::accept;
     bool pacing = false; ///< Segments leave at a rate made of cwnd and the round-trip time.
+    /// Linux has it off, and loses connections where ICMP is filtered.
+    MtuProbing mtu_probing = MtuProbing::on_black_hole;
     std::uint32_t receive_buffer_bytes = 256 * 1024; ///< The largest window offered.
     std::uint32_t send_buffer_bytes = 256 * 1024;    ///< Memory that queued data may pin.
 

@@ -81,9 +81,10 @@ struct Handshake {
 struct ActiveOpen {
     wire::SeqNum iss;
     std::uint32_t ts_offset = 0;
-    std::uint16_t mss = 536;                  ///< What our path allows.
+    std::uint16_t mss = 536;                  ///< What our link allows, and what we offer.
     std::uint8_t config = 0;                  ///< Which of the context's.
     std::optional<std::uint32_t> ts_recent{}; ///< The peer's clock, when the port was used before.
+    std::uint16_t path_mss = UINT16_MAX;      ///< What the path is known to allow.
 };
 
 /// An active open's SYN (RFC 9293 §3.10.1): makes `tcb` SYN-SENT. False, and nothing is sent, when
@@ -107,6 +108,15 @@ void establish(Tcb& tcb, const Handshake& handshake, const wire::TcpSegment& seg
 /// is unread, or the stream would get out of order. The Tcb may be in TIME-WAIT or CLOSED
 /// afterwards.
 void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Context& context);
+
+/// True for a sequence number between SND.UNA and SND.NXT: an ICMP error that quotes another is not
+/// believed (RFC 5927 §4.1).
+[[nodiscard]] bool in_flight(const Tcb& tcb, wire::SeqNum seq);
+
+/// The path carries segments of `mss` bytes at most, options included (RFC 1191, 8201). What is in
+/// flight in longer ones is sent again by the next `flush`, and cwnd stays. False when that is
+/// nothing new: SND.MSS never grows by this.
+bool path_mss_reduced(Tcb& tcb, std::uint16_t mss, Instant now, Context& context);
 
 /// Sends what may be sent: retransmissions, queued data, the FIN, an acknowledgement that is owed;
 /// and sets the deadlines. False when the output was full first: call again.

@@ -116,6 +116,9 @@ struct Flight {
     [[nodiscard]] Cursor& next_byte() { return cursors[0]; }
     [[nodiscard]] Cursor& repair_cursor() { return cursors[1]; }
 
+    wire::SeqNum mtu_probe_end;
+    std::uint16_t mtu_probe = 0; ///< SND.MSS if the probe under way arrives (RFC 4821); 0: none.
+
     /// The blocks of the last acknowledgement: who says them again says nothing new.
     std::array<wire::SackBlock, 4> seen_blocks;
 };

@@ -116,6 +116,7 @@ struct Tcb {
     /// When data was last sent, or began to wait for a window, on the 1 ms clock.
     std::uint32_t sent_ms = 0;
     std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.
+    std::uint16_t mss_high = 536; ///< SND.MSS is never more; while it is less, probes may raise it.
 
     /// The user's. When it is gone: the end of FIN-WAIT-2, and of its patience before that.
     Instant user_deadline = never;

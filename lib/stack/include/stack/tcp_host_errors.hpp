@@ -1,0 +1,62 @@
+#pragma once
+
+#include "stack/tcp_host.hpp"
+
+/// What ICMP errors say of segments that we have sent.
+namespace millrace::stack {
+
+/// The connection that a quoted segment is of, or null when there is none or the segment is not in
+/// flight: who has not seen it can hardly guess (RFC 5927 §4.1).
+template <class Addr, class C>
+auto TcpHost<Addr, C>::connection_of(const QuotedSegment<Addr>& quoted) -> ConnectionType* {
+    const Reference found = find(quoted.key, table_.hash(quoted.key));
+    if (found.is_none() || found.kind() != Reference::Kind::connection) {
+        return nullptr;
+    }
+    ConnectionType& connection = connections_[found.slot()];
+    return tcp::in_flight(connection.tcb, quoted.seq) ? &connection : nullptr;
+}
+
+template <class Addr, class C>
+bool TcpHost<Addr, C>::has(const Key& key) const {
+    return !find(key, table_.hash(key)).is_none();
+}
+
+template <class Addr, class C>
+void TcpHost<Addr, C>::error_arrives(const QuotedSegment<Addr>& quoted, Instant now) {
+    ConnectionType* const connection = connection_of(quoted);
+    if (connection == nullptr) {
+        core_.drops.add(wire::Drop::icmp_not_in_flight);
+        return;
+    }
+    switch (quoted.complaint) {
+    case Complaint::packet_too_big:
+        packet_too_big(*connection, quoted, now);
+        return;
+    case Complaint::unreachable:
+    case Complaint::other:
+        return;
+    }
+}
+
+/// RFC 1191 §3, RFC 8201 §4. What is smaller than any path's is as good as a lie: over IPv6 it is
+/// ignored, over IPv4 the least is taken in its place, as old routers do not say what they carry.
+template <class Addr, class C>
+void TcpHost<Addr, C>::packet_too_big(ConnectionType& connection, const QuotedSegment<Addr>& quoted,
+                                      Instant now) {
+    constexpr bool is_ipv4 = std::is_same_v<Addr, wire::Ipv4Addr>;
+    constexpr std::uint32_t mtu_min = is_ipv4 ? 552 : wire::ipv6_mtu_bytes_min; // As Linux's.
+    if ((!is_ipv4 && quoted.mtu < mtu_min) || quoted.mtu >= own_mtu()) {
+        core_.drops.add(wire::Drop::icmp_bad_mtu);
+        return;
+    }
+    const auto mtu = static_cast<std::uint16_t>(std::max(quoted.mtu, mtu_min));
+    if (!path_mtus_.learn(quoted.key.remote, mtu, now)) {
+        core_.counters.add(Counter::path_mtus_evicted);
+    }
+    if (tcp::path_mss_reduced(connection.tcb, mss_of<Addr>(mtu), now, core_.context)) {
+        touch(connection);
+    }
+}
+
+} // namespace millrace::stack
