@@ -123,6 +123,23 @@ Control::Result Control::echo_reply(std::span<std::byte> buffer, const wire::Ipv
 
 Control::Result Control::unreachable(std::span<std::byte> buffer, const wire::Ipv4Packet& packet,
                                      wire::Drop why, Instant now) {
+    return report(buffer, packet,
+                  {.type = wire::icmp_type::destination_unreachable,
+                   .code = why == wire::Drop::ip_unknown_protocol ? wire::icmp_unreachable::protocol
+                                                                  : wire::icmp_unreachable::port},
+                  why, now);
+}
+
+Control::Result Control::reassembly_timed_out(std::span<std::byte> buffer,
+                                              const wire::Ipv4Packet& packet, Instant now) {
+    return report(
+        buffer, packet,
+        {.type = wire::icmp_type::time_exceeded, .code = wire::icmp_time_exceeded_reassembly},
+        wire::Drop::fragment_timeout, now);
+}
+
+Control::Result Control::report(std::span<std::byte> buffer, const wire::Ipv4Packet& packet,
+                                wire::IcmpMessage error, wire::Drop why, Instant now) {
     const std::size_t link_bytes = link_bytes_before(buffer, packet.header);
     constexpr std::size_t headers = wire::ipv4_header_bytes_min + wire::icmp_header_bytes;
     const std::size_t original_bytes = packet.header.size() + packet.payload.size();
@@ -140,12 +157,8 @@ Control::Result Control::unreachable(std::span<std::byte> buffer, const wire::Ip
     std::array<std::byte, quoted_bytes_max> quoted;
     std::memcpy(quoted.data(), packet.header.data(), quoted_bytes);
     std::byte* const ip = buffer.data() + link_bytes;
-    const std::size_t message_bytes = wire::write_icmp(
-        ip + wire::ipv4_header_bytes_min,
-        {.type = wire::icmp_type::destination_unreachable,
-         .code = why == wire::Drop::ip_unknown_protocol ? wire::icmp_unreachable::protocol
-                                                        : wire::icmp_unreachable::port,
-         .data = std::span{quoted}.first(quoted_bytes)});
+    error.data = std::span{quoted}.first(quoted_bytes);
+    const std::size_t message_bytes = wire::write_icmp(ip + wire::ipv4_header_bytes_min, error);
     write_header(ip, packet.destination, packet.source, error_traffic_class, message_bytes);
     readdress(buffer, interface_.mac, link_header(buffer).source);
     counters_.add(ControlCounter::errors_sent);

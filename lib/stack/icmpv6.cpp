@@ -161,6 +161,15 @@ Control::Result Control::unreachable(std::span<std::byte> buffer, const wire::Ip
     return report(buffer, packet, error, even_if_multicast, why, now);
 }
 
+Control::Result Control::reassembly_timed_out(std::span<std::byte> buffer,
+                                              const wire::Ipv6Packet& packet, Instant now) {
+    constexpr bool even_if_multicast = false;
+    return report(
+        buffer, packet,
+        {.type = wire::icmpv6_type::time_exceeded, .code = wire::icmp_time_exceeded_reassembly},
+        even_if_multicast, wire::Drop::fragment_timeout, now);
+}
+
 Control::Result Control::malformed(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
                                    wire::Drop why, Instant now) {
     if (!packet.problem.report) {

@@ -163,6 +163,14 @@ class Control {
     [[nodiscard]] Result unreachable(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
                                      wire::Drop why, Instant now);
 
+    /// The first fragment of a datagram whose others have not come in time (RFC 792, RFC 8200
+    /// §4.5): answered with time exceeded, as `unreachable` answers; the result's drop is
+    /// `fragment_timeout` or `icmp_rate_limited`.
+    [[nodiscard]] Result reassembly_timed_out(std::span<std::byte> buffer,
+                                              const wire::Ipv4Packet& packet, Instant now);
+    [[nodiscard]] Result reassembly_timed_out(std::span<std::byte> buffer,
+                                              const wire::Ipv6Packet& packet, Instant now);
+
     /// An IPv6 packet that `wire::parse_ipv6` refused as `why` and admission has not: answered as
     /// its `problem` asks.
     [[nodiscard]] Result malformed(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
@@ -288,6 +296,8 @@ class Control {
     // icmp.cpp
     [[nodiscard]] Result echo_reply(std::span<std::byte> buffer, const wire::Ipv4Packet& packet);
     [[nodiscard]] Result error_arrives(const wire::IcmpMessage& message);
+    [[nodiscard]] Result report(std::span<std::byte> buffer, const wire::Ipv4Packet& packet,
+                                wire::IcmpMessage error, wire::Drop why, Instant now);
 
     // icmpv6.cpp
     [[nodiscard]] Result error_arrives(const wire::Icmpv6Message& message);

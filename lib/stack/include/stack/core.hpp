@@ -7,6 +7,7 @@
 #include "stack/control.hpp"
 #include "stack/counters.hpp"
 #include "stack/ephemeral_ports.hpp"
+#include "stack/fragments.hpp"
 #include "stack/interface.hpp"
 #include "stack/listener.hpp"
 #include "stack/nic_concept.hpp"
@@ -48,6 +49,7 @@ struct WorkerSettings {
     std::vector<Duration> time_wait_durations{60s};
     ControlOptions control; ///< Who speaks for the port is decided by `worker`.
     NeighbourLimits neighbours;
+    FragmentLimits fragments; ///< Of each family.
     std::pmr::memory_resource* memory = std::pmr::get_default_resource();
 };
 

@@ -111,6 +111,15 @@ class Worker {
     [[nodiscard]] Control& control() { return control_; }
 
   private:
+    template <class Addr>
+    [[nodiscard]] Fragments<Addr>& fragments() {
+        if constexpr (std::is_same_v<Addr, wire::Ipv4Addr>) {
+            return fragments4_;
+        } else {
+            return fragments6_;
+        }
+    }
+
     using Host4 = TcpHost<wire::Ipv4Addr, CoreType>;
     using Host6 = TcpHost<wire::Ipv6Addr, CoreType>;
 
@@ -123,6 +132,7 @@ class Worker {
     std::size_t receive(Instant now);
     std::size_t receive_messages(Instant now);
     void parse(Packet packet, bool steered, Instant now);
+    void parse_frame(Packet packet, bool steered, Instant now);
     void parse_ipv4(Packet packet, const wire::EthernetFrame& frame, bool steered, Instant now);
     void parse_ipv6(Packet packet, const wire::EthernetFrame& frame, bool steered, Instant now);
     template <class IpPacket>
@@ -131,6 +141,11 @@ class Worker {
     template <class IpPacket>
     void parse_tcp(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
                    bool steered);
+    template <class IpPacket>
+    void take_fragment(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
+                       bool steered, Instant now);
+    template <class Addr>
+    void expire_fragments(Instant now);
     template <class IpPacket>
     void parse_icmp(Packet packet, const IpPacket& ip, bool steered, Instant now);
     template <class IpPacket>
@@ -155,6 +170,7 @@ class Worker {
     // Other workers
     template <class Addr>
     [[nodiscard]] bool steer(Packet packet, const flow::FourTuple<Addr>& key);
+    [[nodiscard]] bool steer_to(Packet packet, std::uint32_t worker);
     void tell_learnt();
 
     // Sending
@@ -171,6 +187,8 @@ class Worker {
     Control control_;
     Host4 tcp4_;
     Host6 tcp6_;
+    Fragments<wire::Ipv4Addr> fragments4_;
+    Fragments<wire::Ipv6Addr> fragments6_;
     Mailboxes* mailboxes_;
     std::uint32_t next_mailbox_ = 0; ///< Which of them is read first.
     bool ipv6_accepts_first_ = false;
@@ -213,8 +231,12 @@ Worker<N, S...>::Worker(N& nic, const WorkerSettings& settings, Mailboxes* mailb
                settings.sequence_key,
                control_options(settings),
                now},
-      tcp4_{core_, neighbours4_, control_}, tcp6_{core_, neighbours6_, control_}, mailboxes_{
-                                                                                      mailboxes} {}
+      tcp4_{core_, neighbours4_, control_}, tcp6_{core_, neighbours6_, control_},
+      fragments4_{settings.fragments, settings.interface.mtu, settings.sequence_key,
+                  *settings.memory},
+      fragments6_{settings.fragments, settings.interface.mtu, settings.sequence_key,
+                  *settings.memory},
+      mailboxes_{mailboxes} {}
 
 template <Nic N, Service... S>
 ControlOptions Worker<N, S...>::control_options(const WorkerSettings& settings) {
@@ -244,6 +266,11 @@ std::size_t Worker<N, S...>::receive(Instant now) {
 template <Nic N, Service... S>
 void Worker<N, S...>::parse(Packet packet, bool steered, Instant now) {
     core_.counters.add(Counter::rx_bytes, packet.length());
+    parse_frame(packet, steered, now);
+}
+
+template <Nic N, Service... S>
+void Worker<N, S...>::parse_frame(Packet packet, bool steered, Instant now) {
     if (packet.next()) {
         core_.drop(packet, wire::Drop::frame_too_long); // A frame of the MTU fits one segment.
         return;
@@ -290,9 +317,6 @@ void Worker<N, S...>::parse_ipv4(Packet packet, const wire::EthernetFrame& frame
     if (!ip.header.empty() && !intact) {
         drop = wire::Drop::ipv4_bad_checksum; // Then nothing else it says is worth reporting.
     }
-    if (drop == wire::Drop::none && ip.is_fragment()) {
-        drop = wire::Drop::fragment_unsupported;
-    }
     if (drop == wire::Drop::none) {
         drop = admit(core_.settings.interface, ip);
     }
@@ -316,9 +340,6 @@ void Worker<N, S...>::parse_ipv6(Packet packet, const wire::EthernetFrame& frame
         finish_control(packet, control_.malformed(room_for_reply(packet), ip, drop, now));
         return;
     }
-    if (drop == wire::Drop::none && ip.is_fragment()) {
-        drop = wire::Drop::fragment_unsupported;
-    }
     if (drop == wire::Drop::none) {
         drop = admit(core_.settings.interface, ip);
     }
@@ -336,6 +357,10 @@ template <Nic N, Service... S>
 template <class IpPacket>
 void Worker<N, S...>::dispatch(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
                                bool steered, Instant now) {
+    if (ip.is_fragment()) [[unlikely]] {
+        take_fragment(packet, frame, ip, steered, now);
+        return;
+    }
     constexpr bool is_ipv4 = std::is_same_v<IpPacket, wire::Ipv4Packet>;
     if (ip.protocol == wire::ip_protocol::tcp) [[likely]] {
         parse_tcp(packet, frame, ip, steered);
@@ -346,6 +371,61 @@ void Worker<N, S...>::dispatch(Packet packet, const wire::EthernetFrame& frame, 
     } else {
         finish_control(packet, control_.unreachable(room_for_reply(packet), ip,
                                                     wire::Drop::ip_unknown_protocol, now));
+    }
+}
+
+/// Fragments of one datagram gather at one worker, whatever queues they came by; when it is whole
+/// it goes the way of any other packet.
+template <Nic N, Service... S>
+template <class IpPacket>
+void Worker<N, S...>::take_fragment(Packet packet, const wire::EthernetFrame& frame,
+                                    const IpPacket& ip, bool steered, Instant now) {
+    auto& gathering = fragments<std::remove_cv_t<decltype(ip.source)>>();
+    if (core_.settings.home != nullptr && !steered &&
+        steer_to(packet, gathering.tag_of(ip) % core_.settings.workers)) {
+        return;
+    }
+    core_.counters.add(Counter::fragments_received);
+    const auto taken = gathering.take(frame, ip, now);
+    if (taken.drop != wire::Drop::none) {
+        core_.drop(packet, taken.drop);
+        return;
+    }
+    core_.nic.release(packet);
+    if (taken.whole == gathering.none) {
+        return;
+    }
+    const Packet whole = core_.transmitter.build(gathering.whole_frame(taken.whole));
+    gathering.release(taken.whole);
+    if (whole) {
+        core_.counters.add(Counter::datagrams_reassembled);
+        parse_frame(whole, false, now);
+    }
+}
+
+/// The sender is told when the datagram's beginning is there to be quoted.
+template <Nic N, Service... S>
+template <class Addr>
+void Worker<N, S...>::expire_fragments(Instant now) {
+    auto& gathering = fragments<Addr>();
+    for (std::uint32_t index = gathering.expired(now); index != gathering.none;
+         index = gathering.expired(now)) {
+        const std::span<const std::byte> first = gathering.first_frame(index);
+        const bool refused = gathering.was_refused(index);
+        const Packet packet = refused || first.empty() ? Packet{} : core_.transmitter.build(first);
+        gathering.release(index);
+        if (!packet) {
+            core_.drops.add(wire::Drop::fragment_timeout, refused ? 0 : 1);
+            continue;
+        }
+        typename Fragments<Addr>::IpPacket ip;
+        const auto bytes = packet.bytes().subspan(wire::ethernet_header_bytes);
+        if constexpr (std::is_same_v<Addr, wire::Ipv4Addr>) {
+            static_cast<void>(wire::parse_ipv4(bytes, ip));
+        } else {
+            static_cast<void>(wire::parse_ipv6(bytes, ip));
+        }
+        finish_control(packet, control_.reassembly_timed_out(room_for_reply(packet), ip, now));
     }
 }
 
@@ -510,6 +590,8 @@ void Worker<N, S...>::advance_timers(Instant now) {
         now, [&](timer::Node& node) { fire(node, now); }, timers_per_turn);
     tcp4_.expire_time_wait(now);
     tcp6_.expire_time_wait(now);
+    expire_fragments<wire::Ipv4Addr>(now);
+    expire_fragments<wire::Ipv6Addr>(now);
 }
 
 template <Nic N, Service... S>
@@ -555,8 +637,8 @@ Instant Worker<N, S...>::next_deadline() const {
     if (!core_.transmitter.idle() || tcp4_.has_touched() || tcp6_.has_touched()) {
         return Instant::min();
     }
-    return std::min(
-        {core_.wheel.next_deadline(), tcp4_.next_deadline(), tcp6_.next_deadline(), next_turn_});
+    return std::min({core_.wheel.next_deadline(), tcp4_.next_deadline(), tcp6_.next_deadline(),
+                     fragments4_.next_deadline(), fragments6_.next_deadline(), next_turn_});
 }
 
 // ------------------------------------------------------------- services that open connections
@@ -585,11 +667,15 @@ bool Worker<N, S...>::steer(Packet packet, const flow::FourTuple<Addr>& key) {
     if (core_.settings.home == nullptr) {
         return false;
     }
-    const std::uint32_t home = (*core_.settings.home)(key);
-    if (home == core_.settings.worker) {
+    return steer_to(packet, (*core_.settings.home)(key));
+}
+
+template <Nic N, Service... S>
+bool Worker<N, S...>::steer_to(Packet packet, std::uint32_t worker) {
+    if (worker == core_.settings.worker) {
         return false;
     }
-    if (mailboxes_->ring(core_.settings.worker, home).push(packet.handle())) {
+    if (mailboxes_->ring(core_.settings.worker, worker).push(packet.handle())) {
         core_.counters.add(Counter::handed_over);
     } else {
         core_.drop(packet, wire::Drop::steer_ring_full);
@@ -714,6 +800,7 @@ void Worker<N, S...>::publish_gauges() {
     gauges_.set(Gauge::time_wait_opened_ports, core_.time_wait_opened_ports.distinct());
     gauges_.set(Gauge::orphans, core_.orphans);
     gauges_.set(Gauge::neighbours, neighbours4_.size() + neighbours6_.size());
+    gauges_.set(Gauge::fragmented_datagrams, fragments4_.size() + fragments6_.size());
     gauges_.set(Gauge::path_mtus, tcp4_.path_mtus().size() + tcp6_.path_mtus().size());
     gauges_.set(Gauge::slices_queued, core_.buffers.nodes().in_use());
     gauges_.set(Gauge::chunks_in_use, core_.buffers.chunks().in_use());

@@ -32,6 +32,9 @@ inline constexpr std::uint8_t fragmentation_needed = 4;
 inline constexpr std::uint8_t administratively_prohibited = 13;
 } // namespace icmp_unreachable
 
+/// The code of `time_exceeded` for fragments that did not all come in time; ICMPv6 has the same.
+inline constexpr std::uint8_t icmp_time_exceeded_reassembly = 1;
+
 inline constexpr std::size_t icmp_header_bytes = 8;
 /// An ICMPv4 error is never longer than this, IP header included (RFC 1812 §4.3.2.3).
 inline constexpr std::size_t icmp_error_packet_bytes_max = 576;
