@@ -167,9 +167,15 @@ void add_engine_keys(Section<S>& section) {
                     "Segments leave at a rate made of the congestion window and the round-trip "
                     "time, in bursts of a millisecond, in place of as soon as they may.");
     section.integer("receive_buffer_bytes", &S::receive_buffer_bytes, {4'096, 1'073'741'824},
-                    "bytes", "The largest window a connection offers.");
+                    "bytes", "The largest window a connection offers at first.");
+    section.integer(
+        "receive_buffer_max_bytes", &S::receive_buffer_max_bytes, {4'096, 1'073'741'824}, "bytes",
+        "And when it has shown that it can use more; the window scale follows from the larger.");
     section.integer("send_buffer_bytes", &S::send_buffer_bytes, {4'096, 1'073'741'824}, "bytes",
                     "Memory that a connection's queued data may hold.");
+    section.integer("send_buffer_max_bytes", &S::send_buffer_max_bytes, {4'096, 1'073'741'824},
+                    "bytes",
+                    "The most of it, where twice the congestion window is more than the least.");
     section.choice("mtu_probing", &S::mtu_probing, mtu_probing_names,
                    "When the path MTU is found out by segments of other sizes, where ICMP does not "
                    "tell it (RFC 4821): `on-blackhole` when long segments are not acknowledged, "

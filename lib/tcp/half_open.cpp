@@ -42,7 +42,7 @@ void emit_syn_ack(const HalfOpen& entry, const LocalEnd& local, Instant now, Con
     options.mss = local.mss;
     options.sack_permitted = entry.sack;
     options.has_window_scale = entry.window_scale();
-    options.window_scale = scale_for(local.config.receive_buffer_bytes);
+    options.window_scale = scale_for(receive_buffer_max(local.config));
     if (entry.timestamps) {
         options.has_timestamps = true;
         options.ts_val = timestamp_clock(now) + entry.ts_offset;

@@ -96,6 +96,23 @@ void take_window(Tcb& tcb, const wire::TcpSegment& segment);
 [[nodiscard]] bool sample_echo(Tcb& tcb, const wire::TcpSegment& segment, Instant now,
                                const Config& config);
 
+// buffer_sizes.cpp
+
+/// The largest window that the connection may offer now, in bytes; without pressure on memory.
+[[nodiscard]] std::uint32_t receive_buffer(const Tcb& tcb, const Context& context);
+
+/// The largest that it may ever come to, for which the window scale is chosen.
+[[nodiscard]] std::uint32_t receive_buffer_max(const Config& config);
+
+/// Memory that queued data may pin now, in bytes.
+[[nodiscard]] std::uint32_t send_buffer(const Tcb& tcb, const Context& context);
+
+/// From here on it is measured how long the user takes for a receive buffer of data.
+void begin_receive_round(Tcb& tcb, Instant now, const Context& context);
+
+/// Data has been received or taken: when that is a whole buffer, it may have been too small.
+void end_receive_round(Tcb& tcb, Instant now, Context& context);
+
 // text.cpp
 
 /// Memory that may still be pinned by received data, in bytes.

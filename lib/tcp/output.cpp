@@ -21,7 +21,7 @@ namespace {
 std::uint16_t advertise(Tcb& tcb, const Context& context) {
     const SeqNum possible = edge_possible(tcb, context);
     const std::int32_t step = std::min<std::int32_t>(
-        static_cast<std::int32_t>(context.config(tcb).receive_buffer_bytes / 2), tcb.rcv_mss);
+        static_cast<std::int32_t>(receive_buffer(tcb, context) / 2), tcb.rcv_mss);
     if (possible - tcb.rcv.edge >= step) {
         tcb.rcv.edge = possible;
     }
@@ -417,7 +417,7 @@ bool window_update_due(const Tcb& tcb, const Context& context) {
     if (!tcb.window_update || !may_receive(tcb.state)) {
         return false;
     }
-    const auto half = static_cast<std::int32_t>(context.config(tcb).receive_buffer_bytes / 2);
+    const auto half = static_cast<std::int32_t>(receive_buffer(tcb, context) / 2);
     const std::int32_t gain = edge_possible(tcb, context) - tcb.rcv.edge;
     return gain >= std::min(half, 2 * std::int32_t{tcb.rcv_mss}) &&
            static_cast<std::int32_t>(tcb.rcv_wnd()) < half;
@@ -426,7 +426,11 @@ bool window_update_due(const Tcb& tcb, const Context& context) {
 } // namespace
 
 SeqNum edge_possible(const Tcb& tcb, const Context& context) {
-    const std::uint32_t buffer = context.config(tcb).receive_buffer_bytes;
+    constexpr std::uint32_t segments_under_pressure = 4; // As Linux's rcv_ssthresh then.
+    std::uint32_t buffer = receive_buffer(tcb, context);
+    if (context.buffers.under_pressure()) [[unlikely]] {
+        buffer = std::min(buffer, segments_under_pressure * tcb.rcv_mss);
+    }
     const std::uint32_t by_bytes = buffer - std::min(buffer, tcb.unread.length);
     const std::uint32_t room = std::min(by_bytes, receive_budget(tcb, context) / 2);
     return tcb.rcv.nxt + std::min(room, std::uint32_t{UINT16_MAX} << tcb.rcv_scale);
@@ -487,7 +491,7 @@ void emit_syn(Tcb& tcb, Instant now, Context& context) {
     header.options.mss = tcb.rcv_mss;
     header.options.sack_permitted = tcb.sack;
     header.options.has_window_scale = tcb.window_scale;
-    header.options.window_scale = scale_for(context.config(tcb).receive_buffer_bytes);
+    header.options.window_scale = scale_for(receive_buffer_max(context.config(tcb)));
     if (tcb.timestamps) {
         add_timestamps(tcb, now, header.options);
         if (!answering) {
@@ -558,6 +562,9 @@ bool flush(Tcb& tcb, Instant now, Context& context) {
         }
     } else if (tcb.state == State::fin_wait_2) {
         watch_peer(tcb, now, context.config(tcb));
+    }
+    if (tcb.ack_now || tcb.ack_delayed || tcb.window_update) {
+        end_receive_round(tcb, now, context);
     }
     if (window_update_due(tcb, context)) {
         tcb.ack_now = true;

@@ -23,7 +23,7 @@ void agree_on_options(Tcb& tcb, const TcpSegment& segment, const Config& config)
     tcb.ecn = tcb.ecn && (segment.has(flag::ack) ? agrees_to_ecn(segment) : asks_for_ecn(segment));
     tcb.window_scale = tcb.window_scale && options.has_window_scale;
     tcb.snd_scale = tcb.window_scale ? std::min<std::uint8_t>(options.window_scale, 14) & 15U : 0;
-    tcb.rcv_scale = tcb.window_scale ? scale_for(config.receive_buffer_bytes) & 15U : 0;
+    tcb.rcv_scale = tcb.window_scale ? scale_for(receive_buffer_max(config)) & 15U : 0;
     tcb.snd_mss = std::min(tcb.snd_mss, peer_mss(options));
     if (tcb.timestamps) {
         tcb.ts_recent = options.ts_val;
@@ -54,6 +54,7 @@ void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& co
 void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits,
                    std::uint32_t rtt_us, Instant now, Context& context) {
     begin_path_mtu_search(tcb, context.config(tcb));
+    begin_receive_round(tcb, now, context);
     tcb.rtt.restore(context.config(tcb));
     tcb.congestion.cwnd = initial_window(tcb, context);
     tcb.sent_ms = timestamp_clock(now);

@@ -13,8 +13,7 @@ namespace {
 /// its payload takes, and for data in order a quarter more, so that what came out of order can
 /// never keep out the segment that it waits for.
 std::uint32_t memory_limit(const Tcb& tcb, const Context& context) {
-    constexpr std::uint32_t window_max = 1U << 30; // RFC 7323 §2.3
-    return 2 * std::min(context.config(tcb).receive_buffer_bytes, window_max);
+    return 2 * receive_buffer(tcb, context);
 }
 std::uint32_t memory_limit_in_order(const Tcb& tcb, const Context& context) {
     return memory_limit(tcb, context) + memory_limit(tcb, context) / 4;

@@ -49,7 +49,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.window_scale = handshake.window_scale;
     tcb.snd_scale = handshake.window_scale ? handshake.snd_scale & 15U : 0;
     tcb.rcv_scale =
-        handshake.window_scale ? scale_for(context.config(tcb).receive_buffer_bytes) & 15U : 0;
+        handshake.window_scale ? scale_for(receive_buffer_max(context.config(tcb))) & 15U : 0;
     tcb.snd_mss = std::max(handshake.snd_mss, mss_floor);
     tcb.snd.una = tcb.snd.nxt = handshake.iss + 1;
     tcb.rcv.nxt = tcb.rcv.acked = handshake.irs + 1;
@@ -73,7 +73,7 @@ std::uint32_t send_space(const Tcb& tcb, const Context& context) {
     if (tcb.fin_queued || !may_send(tcb.state)) {
         return 0;
     }
-    const std::uint32_t all = context.config(tcb).send_buffer_bytes;
+    const std::uint32_t all = send_buffer(tcb, context);
     return all - std::min(all, tcb.send_charge);
 }
 

@@ -140,10 +140,20 @@ const std::map<std::string_view, Take> configured{
     {"receive_buffer_bytes",
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().receive_buffer_bytes = number_as<std::uint32_t>(v);
+         s.worker.tcp.front().receive_buffer_max_bytes = 0; // It grows when that is set too.
+     }},
+    {"receive_buffer_max_bytes",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.front().receive_buffer_max_bytes = number_as<std::uint32_t>(v);
      }},
     {"send_buffer_bytes",
      [](Settings& s, const Setting& v, Family) {
          s.worker.tcp.front().send_buffer_bytes = number_as<std::uint32_t>(v);
+         s.worker.tcp.front().send_buffer_max_bytes = 0;
+     }},
+    {"send_buffer_max_bytes",
+     [](Settings& s, const Setting& v, Family) {
+         s.worker.tcp.front().send_buffer_max_bytes = number_as<std::uint32_t>(v);
      }},
     {"mtu_probing", [](Settings& s, const Setting& v,
                        Family) { s.worker.tcp.front().mtu_probing = mtu_probing(v); }},

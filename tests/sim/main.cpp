@@ -50,6 +50,7 @@ constexpr std::array must_happen{
     std::string_view{"tcp.path_mtu_black_holes"},
     std::string_view{"tcp.mtu_probes"},
     std::string_view{"tcp.mtu_probes_lost"},
+    std::string_view{"tcp.receive_buffer_doublings"},
     std::string_view{"tcp.syn_retransmits"},
     std::string_view{"tcp.zero_window_probes"}, // D2.persist
     std::string_view{"tcp.delayed_acks"},       // D7.delayed

@@ -44,6 +44,7 @@ stack::WorkerSettings settings_for(const Scenario& scenario, unsigned host) {
     settings.tcp.front().congestion = scenario.congestion[host];
     settings.tcp.front().ecn = scenario.ecn[host];
     settings.tcp.front().pacing = scenario.pacing[host];
+    settings.tcp.front().receive_buffer_max_bytes = scenario.receive_buffer_max_bytes;
     settings.buffers.chunks = scenario.chunks;
     settings.buffers.packets = static_cast<std::uint32_t>(scenario.packets / 2);
     settings.buffers.packet_bytes = sizeof(support::PacketBuffer);
@@ -306,6 +307,7 @@ void Simulation::end_forgotten_peers() {
 }
 
 Outcome Simulation::run() {
+    const Instant began = now_;
     if (scenario_.ipv6) {
         open_connections<wire::Ipv6Addr>();
     } else {
@@ -320,6 +322,7 @@ Outcome Simulation::run() {
         }
     }
     Outcome outcome;
+    outcome.took = now_ - began;
     outcome.failure = failure_;
     if (outcome.failure.empty()) {
         outcome.failure = all_ended() ? check_streams() : "a connection has not ended in a day";

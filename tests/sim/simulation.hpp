@@ -48,6 +48,7 @@ struct Scenario {
     std::uint32_t receive_buffer_bytes = 262144;
     std::array<tcp::EcnPolicy, 2> ecn{tcp::EcnPolicy::accept, tcp::EcnPolicy::accept};
     std::array<bool, 2> pacing{};
+    std::uint32_t receive_buffer_max_bytes = 0; ///< No more: it does not grow.
     std::uint32_t chunks = 4096;
     std::size_t packets = 4096;
     bool checksum_offload = false;
@@ -61,6 +62,7 @@ struct Scenario {
 struct Outcome {
     bool passed = false;
     std::string failure;             ///< Empty when it passed.
+    Duration took{};                 ///< From the first SYN until nothing was left.
     std::uint64_t gave_up = 0;       ///< Connections, at either end or both.
     std::uint64_t gave_up_uncut = 0; ///< Those of them that the scenario has not cut off.
     /// How often each named thing has happened, at both hosts together.

@@ -44,7 +44,11 @@ class EngineTest : public testing::Test {
     static constexpr std::uint64_t ours = 1;   ///< Stream that we send.
     static constexpr std::uint64_t theirs = 2; ///< Stream that the peer sends.
 
-    Config config{.congestion = CongestionAlgorithm::new_reno}; // Whose numbers are round.
+    /// NewReno, whose numbers are round, and buffers that do not grow.
+    Config config{.congestion = CongestionAlgorithm::new_reno,
+                  .receive_buffer_bytes = 256 * 1024,
+                  .receive_buffer_max_bytes = 0,
+                  .send_buffer_max_bytes = 0};
     Ends ends;
     Buffers buffers{Buffers::Limits{.nodes = 8192, .chunks = 1024, .packet_bytes = 2304}};
     Pool<Reassembly> reassemblies{16};

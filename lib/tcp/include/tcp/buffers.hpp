@@ -137,6 +137,16 @@ class Buffers {
 
     [[nodiscard]] bool has_released() const { return released_ != Pool<Node>::none; }
 
+    /// True while a good part of the memory is taken: buffers do not grow, and windows open no
+    /// further than it takes to go on (Linux: tcp_mem's pressure).
+    [[nodiscard]] bool under_pressure() const {
+        const auto scarce = [](std::uint32_t used, std::uint32_t all) {
+            return all > 0 && 4 * std::uint64_t{used} >= 3 * std::uint64_t{all};
+        };
+        return scarce(chunks_.in_use(), chunks_.capacity()) ||
+               scarce(nodes_.in_use(), nodes_.capacity()) || scarce(packets_held_, limits_.packets);
+    }
+
     /// True while queues hold as many packets as they may: what must be kept has to be copied.
     [[nodiscard]] bool packets_are_scarce() const { return packets_held_ >= limits_.packets; }
     [[nodiscard]] std::uint32_t packets_held() const { return packets_held_; }

@@ -45,13 +45,20 @@ struct Config {
     std::uint8_t orphan_retries = 8;  ///< The same for one whose user is gone, if that is less.
     std::uint8_t syn_retries = 6;     ///< Of our SYN.
     std::uint8_t syn_ack_retries = 5; ///< Of our SYN,ACK.
+    std::uint8_t initial_window_segments = 10; ///< RFC 6928.
     CongestionAlgorithm congestion = CongestionAlgorithm::cubic;
     EcnPolicy ecn = EcnPolicy::accept;
     bool pacing = false; ///< Segments leave at a rate made of cwnd and the round-trip time.
     /// Linux has it off, and loses connections where ICMP is filtered.
     MtuProbing mtu_probing = MtuProbing::on_black_hole;
-    std::uint32_t receive_buffer_bytes = 256 * 1024; ///< The largest window offered.
-    std::uint32_t send_buffer_bytes = 256 * 1024;    ///< Memory that queued data may pin.
+    /// The largest window that a connection offers at first, and when it has shown that it can use
+    /// more: no larger, and it never grows.
+    std::uint32_t receive_buffer_bytes = 128 * 1024;
+    std::uint32_t receive_buffer_max_bytes = 6 * 1024 * 1024;
+    /// Memory that queued data may pin: twice cwnd, but at least and at most this. (Linux begins
+    /// with less.)
+    std::uint32_t send_buffer_bytes = 256 * 1024;
+    std::uint32_t send_buffer_max_bytes = 4 * 1024 * 1024;
 
     [[nodiscard]] friend bool operator==(const Config&, const Config&) = default;
 };

@@ -24,6 +24,13 @@ enum class RetransmitTimer : std::uint8_t {
     keep_alive,      ///< Nothing is in flight: the next look at how long the peer has been silent.
 };
 
+/// The time in which the user takes a whole receive buffer of data: see buffer_sizes.cpp. Both
+/// numbers are cut to 16 bits.
+struct ReceiveRound {
+    std::uint16_t end = 0;      ///< Sequence number, in units of which a buffer has 2^14 to 2^15.
+    std::uint16_t began_ms = 0; ///< On the 1 ms clock.
+};
+
 /// The transmission control block: one connection as the engine knows it, without addresses.
 /// (RFC 9293 §3.3.1; names as there.)
 ///
@@ -95,6 +102,7 @@ struct Tcb {
     std::uint32_t ts_recent = 0; ///< TS.Recent
     std::uint32_t heard_ms = 0;  ///< When an acceptable segment last came, on the 1 ms clock.
     std::uint32_t ts_offset = 0; ///< Added to the 1 ms clock in what we send.
+    ReceiveRound round;          ///< Whether the receive buffer is what bounds the peer.
 
     Instant retransmit_deadline = never; ///< Or the next probe of a closed window.
     Instant ack_deadline = never;
@@ -117,6 +125,7 @@ struct Tcb {
     std::uint32_t sent_ms = 0;
     std::uint32_t challenged_ms = 0; ///< When the last rate-limited ACK went out; 0: never.
     std::uint16_t mss_high = 536; ///< SND.MSS is never more; while it is less, probes may raise it.
+    std::uint8_t rcv_doublings = 0; ///< Of the receive buffer since the handshake.
 
     /// The user's. When it is gone: the end of FIN-WAIT-2, and of its patience before that.
     Instant user_deadline = never;
