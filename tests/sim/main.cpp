@@ -38,6 +38,7 @@ constexpr std::array must_happen{
     std::string_view{"link.corrupted"},
     std::string_view{"link.too_long"},
     std::string_view{"payload_attached"},
+    std::string_view{"large_packets_cut"},
     std::string_view{"tcp.retransmitted_segments"},
     std::string_view{"tcp.fast_retransmits"},
     std::string_view{"tcp.retransmission_timeouts"},

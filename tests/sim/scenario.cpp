@@ -154,6 +154,7 @@ Scenario Scenario::from_seed(std::uint64_t seed) {
         scenario.no_delay[host] = draw.one_in(2);
     }
     scenario.impairments.marking = probability(draw);
+    scenario.segmentation = scenario.attach && scenario.checksum_offload && draw.one_in(2);
     scenario.receive_buffer_max_bytes = draw.one_in(2) ? 6 * 1024 * 1024 : 0;
     if (draw.one_in(8)) {
         scenario.impairments.mtu = draw.integer(scenario.ipv6 ? 1280 : 576, 1499);

@@ -139,6 +139,7 @@ void Simulation::make_host(unsigned index) {
     TxOffloads offloads;
     offloads.multi_segment = scenario_.attach;
     offloads.ipv4_checksum = offloads.tcp_checksum = scenario_.checksum_offload;
+    offloads.tcp_segmentation = scenario_.segmentation;
     host.nic = std::make_unique<support::MemoryNic>(scenario_.packets, offloads);
     host.worker = std::make_unique<Worker>(*host.nic, settings_for(scenario_, index), nullptr,
                                            host_time(host));
@@ -411,6 +412,7 @@ void Simulation::count_events(Outcome& outcome) const {
             const auto drop = static_cast<wire::Drop>(i);
             outcome.events["drop." + std::string{wire::name(drop)}] += core.drops[drop];
         }
+        outcome.events["large_packets_cut"] += core.counters[stack::Counter::large_packets_sent];
         outcome.events["payload_attached"] +=
             core.counters[stack::Counter::payload_bytes_attached] > 0 ? 1U : 0U;
     }

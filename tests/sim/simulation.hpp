@@ -53,6 +53,7 @@ struct Scenario {
     std::size_t packets = 4096;
     bool checksum_offload = false;
     bool attach = false;
+    bool segmentation = false; ///< The port cuts large packets; with both of the above.
     std::optional<Cut> cut;
 
     [[nodiscard]] static Scenario from_seed(std::uint64_t seed);

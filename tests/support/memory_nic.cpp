@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <utility>
 
 namespace millrace::support {
 
@@ -25,6 +27,44 @@ void fill_checksums(Frame& frame, const TxRequest& request) {
         auto& header = wire::header_at<wire::TcpHeader>(l4);
         header.checksum = wire::finish(wire::sum({l4, size}));
     }
+}
+
+/// What a port does that offers TCP segmentation.
+std::vector<Frame> cut(const Frame& frame, const TxRequest& request) {
+    const std::size_t ip_at = request.l2_length;
+    const std::size_t tcp_at = ip_at + request.l3_length;
+    const std::size_t header_bytes = tcp_at + request.l4_length;
+    std::vector<Frame> all;
+    for (std::size_t at = header_bytes; at < frame.size(); at += request.segment_size) {
+        const std::size_t end = std::min(at + request.segment_size, frame.size());
+        const auto offset = [&](std::size_t n) {
+            return frame.begin() + static_cast<std::ptrdiff_t>(n);
+        };
+        Frame one{offset(0), offset(header_bytes)};
+        one.insert(one.end(), offset(at), offset(end));
+        auto& tcp = wire::header_at<wire::TcpHeader>(one.data() + tcp_at);
+        tcp.seq = tcp.seq + static_cast<std::uint32_t>(at - header_bytes);
+        if (end < frame.size()) {
+            tcp.flags = static_cast<std::uint8_t>(
+                tcp.flags & ~unsigned{wire::tcp_flag::psh | wire::tcp_flag::fin});
+        }
+        const auto tcp_bytes = static_cast<std::uint16_t>(one.size() - tcp_at);
+        if (request.ipv4) {
+            auto& ip = wire::header_at<wire::Ipv4Header>(one.data() + ip_at);
+            ip.total_length = static_cast<std::uint16_t>(one.size() - ip_at);
+            ip.id = static_cast<std::uint16_t>(ip.id + all.size());
+            ip.checksum = std::uint16_t{0};
+        } else {
+            wire::header_at<wire::Ipv6Header>(one.data() + ip_at).payload_length = tcp_bytes;
+        }
+        // The field holds the pseudo-header's sum as if the length were zero.
+        const BigEndian<std::uint16_t> length{tcp_bytes};
+        const BigEndian<std::uint16_t> without_length{tcp.checksum};
+        tcp.checksum = wire::fold(wire::sum(std::as_bytes(std::span{&length, 1})) +
+                                  wire::sum(std::as_bytes(std::span{&without_length, 1})));
+        all.push_back(std::move(one));
+    }
+    return all;
 }
 
 } // namespace
@@ -91,8 +131,16 @@ std::size_t MemoryNic::transmit(std::span<Packet> burst) {
         for (Packet part = packet; part; part = part.next()) {
             frame.insert(frame.end(), part.bytes().begin(), part.bytes().end());
         }
-        fill_checksums(frame, packet.buffer()->request);
-        sent_.push_back(std::move(frame));
+        const TxRequest& request = packet.buffer()->request;
+        if (request.segment_size != 0) {
+            for (Frame& one : cut(frame, request)) {
+                fill_checksums(one, request);
+                sent_.push_back(std::move(one));
+            }
+        } else {
+            fill_checksums(frame, request);
+            sent_.push_back(std::move(frame));
+        }
         release(packet);
     }
     if (transmit_room != SIZE_MAX) {

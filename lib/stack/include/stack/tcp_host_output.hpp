@@ -130,8 +130,18 @@ void TcpHost<Addr, C>::send_to_neighbour(const Key& key, std::uint32_t neighbour
     if (known) {
         route.destination_mac = neighbours_.mac(neighbour);
     }
-    for (const tcp::OutSegment& segment : core_.output.segments()) {
-        const Packet packet = core_.transmitter.build(route, segment, core_.buffers, queue);
+    std::span<const tcp::OutSegment> rest = core_.output.segments();
+    while (!rest.empty()) {
+        std::size_t count = core_.transmitter.large_run(rest, core_.buffers, queue);
+        Packet packet;
+        if (count > 1) {
+            packet = core_.transmitter.build_large(route, rest.first(count), core_.buffers, *queue);
+        }
+        if (!packet) {
+            count = 1;
+            packet = core_.transmitter.build(route, rest.front(), core_.buffers, queue);
+        }
+        rest = rest.subspan(count);
         if (packet && known) [[likely]] {
             core_.transmitter.send(packet);
         } else if (packet && !neighbours_.hold(neighbour, packet.handle())) {

@@ -52,6 +52,18 @@ class Transmitter {
     [[nodiscard]] Packet build(const Path<Addr>& path, const tcp::OutSegment& segment,
                                const tcp::Buffers& buffers, const tcp::Rope* queue);
 
+    /// How many of these segments, from the front, can go as one large packet that the port cuts
+    /// (TSO); 1 where none follows the first without a gap, or the port or the payload's owner
+    /// cannot.
+    [[nodiscard]] std::size_t large_run(std::span<const tcp::OutSegment> segments,
+                                        const tcp::Buffers& buffers, const tcp::Rope* queue) const;
+
+    /// Makes one packet of such a run. The result is null when it cannot be: send them one by one.
+    template <class Addr>
+    [[nodiscard]] Packet build_large(const Path<Addr>& path,
+                                     std::span<const tcp::OutSegment> segments,
+                                     const tcp::Buffers& buffers, const tcp::Rope& queue);
+
     /// Makes one packet of a whole frame.
     [[nodiscard]] Packet build(std::span<const std::byte> frame);
 
@@ -110,6 +122,9 @@ class Transmitter {
   private:
     /// From here on a payload is attached rather than copied, where the port can do that.
     static constexpr std::uint32_t attach_from_bytes = 512;
+    /// Of a large packet: what every port that cuts takes, and what IP's length field can say.
+    static constexpr std::size_t large_pieces_max = 16;
+    static constexpr std::uint32_t large_payload_max = 65'000;
 
     [[nodiscard]] Packet take_packet() {
         if (spares_ == 0) {
@@ -125,6 +140,11 @@ class Transmitter {
     void release_all(Packet* packets, std::size_t count) {
         std::for_each(packets, packets + count, [this](Packet packet) { nic_.release(packet); });
     }
+
+    [[nodiscard]] static bool continues(const tcp::OutSegment& before,
+                                        const tcp::OutSegment& segment);
+    void request_offloads(Packet packet, bool ipv4, std::uint16_t tcp_length,
+                          std::uint16_t segment_size) const;
 
     [[nodiscard]] bool attach_payload(Packet packet, const tcp::OutSegment& segment,
                                       const tcp::Buffers& buffers, const tcp::Rope& queue,
@@ -285,18 +305,110 @@ auto Transmitter<N>::build(const Path<Addr>& path, const tcp::OutSegment& segmen
         } else {
             checksum = wire::finish(pseudo + wire::sum({tcp, tcp_length}) + payload_sum.sum());
         }
-        if (offloads_.tcp_checksum || (is_ipv4 && offloads_.ipv4_checksum)) {
-            TxRequest request;
-            request.l2_length = wire::ethernet_header_bytes;
-            request.l3_length = is_ipv4 ? wire::ipv4_header_bytes_min : wire::ipv6_header_bytes;
-            request.l4_length = tcp_length;
-            request.ipv4 = is_ipv4;
-            request.ip_checksum = is_ipv4 && offloads_.ipv4_checksum;
-            request.tcp_checksum = offloads_.tcp_checksum;
-            packet.request(request);
-        }
+        constexpr std::uint16_t do_not_cut = 0;
+        request_offloads(packet, is_ipv4, tcp_length, do_not_cut);
         return packet;
     }
+}
+
+template <Nic N>
+void Transmitter<N>::request_offloads(Packet packet, bool ipv4, std::uint16_t tcp_length,
+                                      std::uint16_t segment_size) const {
+    if (!offloads_.tcp_checksum && !(ipv4 && offloads_.ipv4_checksum)) {
+        return;
+    }
+    TxRequest request;
+    request.l2_length = wire::ethernet_header_bytes;
+    request.l3_length = ipv4 ? wire::ipv4_header_bytes_min : wire::ipv6_header_bytes;
+    request.l4_length = tcp_length;
+    request.segment_size = segment_size;
+    request.ipv4 = ipv4;
+    request.ip_checksum = ipv4 && (offloads_.ipv4_checksum || segment_size != 0);
+    request.tcp_checksum = offloads_.tcp_checksum;
+    packet.request(request);
+}
+
+/// Whether a port that cuts makes of both, put together, what they are apart: it copies the header,
+/// and leaves PSH and FIN to the last.
+template <Nic N>
+bool Transmitter<N>::continues(const tcp::OutSegment& before, const tcp::OutSegment& segment) {
+    namespace flag = wire::tcp_flag;
+    const wire::TcpSegment& a = before.header;
+    const wire::TcpSegment& b = segment.header;
+    constexpr unsigned of_the_last = flag::psh | flag::fin;
+    return segment.payload_length > 0 && b.seq == a.seq + before.payload_length && b.ack == a.ack &&
+           b.window == a.window && (a.flags & of_the_last) == 0 &&
+           (b.flags & ~of_the_last) == a.flags && a.options.sack_count == 0 &&
+           b.options.sack_count == 0 && b.options.has_timestamps == a.options.has_timestamps &&
+           b.options.ts_val == a.options.ts_val && b.options.ts_ecr == a.options.ts_ecr;
+}
+
+template <Nic N>
+std::size_t Transmitter<N>::large_run(std::span<const tcp::OutSegment> segments,
+                                      const tcp::Buffers& buffers, const tcp::Rope* queue) const {
+    const std::uint32_t size = segments.front().payload_length;
+    if (segments.size() < 2 || !offloads_.tcp_segmentation || !offloads_.multi_segment ||
+        !offloads_.tcp_checksum || size < attach_from_bytes) {
+        return 1;
+    }
+    std::size_t count = 0;
+    std::size_t pieces = 0;
+    std::uint32_t bytes = 0;
+    const std::byte* end = nullptr; // Of the last piece: what goes on there is no new one.
+    bool attachable = true;
+    for (const tcp::OutSegment& segment : segments) {
+        if (segment.payload_length > size ||
+            (count > 0 && !continues(segments[count - 1], segment))) {
+            break;
+        }
+        buffers.for_each(*queue, segment.payload, segment.payload_length, [&](const Slice& piece) {
+            attachable =
+                attachable && (piece.owner == OwnerKind::packet || piece.owner == OwnerKind::store);
+            pieces += piece.data == end ? 0U : 1U;
+            end = piece.data + piece.length;
+        });
+        bytes += segment.payload_length;
+        if (!attachable || pieces > large_pieces_max || bytes > large_payload_max) {
+            break;
+        }
+        ++count;
+        if (segment.payload_length < size) {
+            break; // Only the last may be shorter.
+        }
+    }
+    return std::max<std::size_t>(count, 1);
+}
+
+template <Nic N>
+template <class Addr>
+auto Transmitter<N>::build_large(const Path<Addr>& path, std::span<const tcp::OutSegment> segments,
+                                 const tcp::Buffers& buffers, const tcp::Rope& queue) -> Packet {
+    constexpr bool is_ipv4 = std::is_same_v<Addr, wire::Ipv4Addr>;
+    const Packet packet = take_packet();
+    if (!packet) [[unlikely]] {
+        return packet;
+    }
+    tcp::OutSegment large = segments.front();
+    large.header.flags |= segments.back().header.flags;
+    for (const tcp::OutSegment& segment : segments.subspan(1)) {
+        large.payload_length += segment.payload_length;
+    }
+    std::uint16_t tcp_length = 0;
+    std::byte* const tcp = write_headers(packet, path, large, tcp_length);
+    wire::PiecewiseSum unused;
+    if (tcp == nullptr || !attach_payload(packet, large, buffers, queue, unused)) {
+        nic_.release(packet);
+        return Packet{};
+    }
+    // The length counts as zero: each segment has its own.
+    wire::header_at<wire::TcpHeader>(tcp).checksum = wire::fold(wire::pseudo_header_sum(
+        path.source, path.destination, wire::ip_protocol::tcp, std::uint16_t{0}));
+    request_offloads(packet, is_ipv4, tcp_length,
+                     static_cast<std::uint16_t>(segments.front().payload_length));
+    counters_.add(Counter::payload_bytes_attached, large.payload_length);
+    counters_.add(Counter::tcp_segments_sent, segments.size());
+    counters_.add(Counter::large_packets_sent);
+    return packet;
 }
 
 template <Nic N>
