@@ -12,6 +12,7 @@
 namespace millrace::stack {
 namespace {
 
+constexpr std::size_t alignment = 64;
 constexpr std::size_t unit_bytes = 8; // In which offsets are counted.
 
 /// RFC 1858 §3.1, RFC 3128: ports and flags are to be in the first fragment, where filters see
@@ -33,7 +34,7 @@ constexpr std::uint8_t marked = 1U << 3;
 template <class Addr>
 Fragments<Addr>::Fragments(const FragmentLimits& limits, std::uint16_t mtu, const SipKey& key,
                            std::pmr::memory_resource& memory)
-    : key_{key}, payload_max_{std::max<std::uint32_t>(mtu, 1500)},
+    : memory_{memory}, key_{key}, payload_max_{std::max<std::uint32_t>(mtu, 1500)},
       place_bytes_{(headers_max + payload_max_ + 63U) / 64 * 64},
       map_words_{(payload_max_ / unit_bytes + 64) / 64}, share_{},
       datagrams_{std::max(static_cast<std::uint32_t>(
@@ -41,9 +42,15 @@ Fragments<Addr>::Fragments(const FragmentLimits& limits, std::uint16_t mtu, cons
                               (place_bytes_ + sizeof(Datagram) + map_words_ * unit_bytes)),
                           1U),
                  memory},
-      tags_(datagrams_.capacity(), &memory), bytes_(datagrams_.capacity() * place_bytes_, &memory),
+      tags_(datagrams_.capacity(), &memory), bytes_{static_cast<std::byte*>(
+                                                 memory.allocate(bytes_taken(), alignment))},
       map_(datagrams_.capacity() * map_words_, &memory) {
     share_ = std::max(datagrams_.capacity() / std::max(limits.sources_at_least, 1U), 1U);
+}
+
+template <class Addr>
+Fragments<Addr>::~Fragments() {
+    memory_.deallocate(bytes_, bytes_taken(), alignment);
 }
 
 template <class Addr>

@@ -2,6 +2,8 @@
 
 #include "engine_fixture.hpp"
 
+#include <chrono>
+
 namespace millrace::tcp {
 namespace {
 
@@ -21,7 +23,7 @@ class BufferSizesTest : public EngineTest {
     /// A connection with this round-trip time.
     void established_over(Duration rtt) {
         established();
-        tcb.rtt.sample(rtt, config);
+        tcb.rtt.srtt_us = static_cast<std::uint32_t>(rtt / 1us);
         seq = 1;
     }
 

@@ -51,6 +51,10 @@ class Fragments {
     /// `mtu` is our link's, in bytes. `key` keeps collisions out of the search.
     Fragments(const FragmentLimits& limits, std::uint16_t mtu, const SipKey& key,
               std::pmr::memory_resource& memory);
+    ~Fragments();
+
+    Fragments(const Fragments&) = delete;
+    Fragments& operator=(const Fragments&) = delete;
 
     /// Takes a fragment, which the caller has admitted. Its bytes are copied.
     [[nodiscard]] Taken take(const wire::EthernetFrame& frame, const IpPacket& fragment,
@@ -110,7 +114,7 @@ class Fragments {
                      const IpPacket& fragment);
     [[nodiscard]] wire::Drop check_noted(std::uint32_t index);
     [[nodiscard]] std::byte* payload(std::uint32_t index) {
-        return bytes_.data() + std::size_t{index} * place_bytes_ + headers_max;
+        return bytes_ + std::size_t{index} * place_bytes_ + headers_max;
     }
     [[nodiscard]] std::span<std::uint64_t> map(std::uint32_t index) {
         return std::span{map_}.subspan(std::size_t{index} * map_words_, map_words_);
@@ -119,6 +123,11 @@ class Fragments {
     /// Room before the payload for the headers of a frame.
     static constexpr std::size_t headers_max = 64;
 
+    [[nodiscard]] std::size_t bytes_taken() const {
+        return std::size_t{datagrams_.capacity()} * place_bytes_;
+    }
+
+    std::pmr::memory_resource& memory_;
     SipKey key_;
     std::uint32_t payload_max_;
     std::size_t place_bytes_;
@@ -126,7 +135,7 @@ class Fragments {
     std::uint32_t share_; ///< Datagrams of one source.
     Pool<Datagram> datagrams_;
     std::pmr::vector<std::uint32_t> tags_; ///< Of each place; 0: free.
-    std::pmr::vector<std::byte> bytes_;
+    std::byte* bytes_; ///< Not touched before it is needed, so not made resident.
     std::pmr::vector<std::uint64_t> map_; ///< Which eights of bytes have come.
     std::uint32_t oldest_ = none;
     std::uint32_t youngest_ = none;
