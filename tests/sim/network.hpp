@@ -17,10 +17,10 @@ namespace millrace::sim {
 struct Impairments {
     double loss = 0;
     double duplication = 0;
-    double reordering = 0; ///< The frame is overtaken by those of the next `reordering_delay`.
-    double marking = 0;    ///< Congestion is notified of (RFC 3168) where the frame allows it.
-    double corruption = 0; ///< One burst of at most 15 bits behind the Ethernet header.
-    Duration delay = 1ms;  ///< One way.
+    double reordering = 0;  ///< The frame is overtaken by those of the next `reordering_delay`.
+    double marking = 0;     ///< Congestion is notified of (RFC 3168) where the frame allows it.
+    double corruption = 0;  ///< One burst of at most 15 bits behind the Ethernet header.
+    Duration delay = 1ms;   ///< One way.
     std::size_t mtu = 1500; ///< Longer packets are lost in silence: no ICMP comes back.
     Duration reordering_delay = 3ms;
 };

@@ -337,7 +337,7 @@ bool Transmitter<N>::continues(const tcp::OutSegment& before, const tcp::OutSegm
     const wire::TcpSegment& b = segment.header;
     constexpr unsigned of_the_last = flag::psh | flag::fin;
     return segment.payload_length > 0 && b.seq == a.seq + before.payload_length && b.ack == a.ack &&
-           b.window == a.window && (a.flags & of_the_last) == 0 &&
+           b.ecn == a.ecn && b.window == a.window && (a.flags & of_the_last) == 0 &&
            (b.flags & ~of_the_last) == a.flags && a.options.sack_count == 0 &&
            b.options.sack_count == 0 && b.options.has_timestamps == a.options.has_timestamps &&
            b.options.ts_val == a.options.ts_val && b.options.ts_ecr == a.options.ts_ecr;
