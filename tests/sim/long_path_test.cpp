@@ -17,6 +17,7 @@ Duration time_of_20_megabytes(bool to_server, std::uint32_t receive_buffer_max_b
     Stream stream;
     (to_server ? stream.send_bytes : stream.expect_bytes) = 20'000'000;
     scenario.client_streams.push_back(stream);
+    scenario.openers.push_back(Opener::client);
     const Outcome outcome = Simulation{scenario}.run();
     EXPECT_TRUE(outcome.passed) << outcome.failure;
     return outcome.took;

@@ -23,7 +23,8 @@ void StreamService::send_document(stack::Socket& socket, Stream& stream) {
         }
     }
     stream.sent = socket.send({.data = stream.document.data(),
-                               .length = static_cast<std::uint32_t>(stream.document.size())});
+                               .length = static_cast<std::uint32_t>(stream.document.size()),
+                               .owner = OwnerKind::store});
 }
 
 void StreamService::send_more(stack::Socket& socket, Stream& stream) {
