@@ -160,6 +160,7 @@ class TcpHost {
 
     // ICMP
     [[nodiscard]] ConnectionType* connection_of(const QuotedSegment<Addr>& quoted);
+    void unreachable(ConnectionType& connection, Instant now);
     void packet_too_big(ConnectionType& connection, const QuotedSegment<Addr>& quoted, Instant now);
 
     [[nodiscard]] std::optional<Summary<Addr>> summary_of(Reference reference) const;

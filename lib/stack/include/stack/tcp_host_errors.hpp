@@ -34,9 +34,25 @@ void TcpHost<Addr, C>::error_arrives(const QuotedSegment<Addr>& quoted, Instant 
         packet_too_big(*connection, quoted, now);
         return;
     case Complaint::unreachable:
+        unreachable(*connection, now);
+        return;
     case Complaint::other:
         return;
     }
+}
+
+/// Ends an attempt in SYN-SENT, as Linux does. Where the peer has answered it was there, and may be
+/// again: an error then is a soft one (RFC 5461 §2.2 and §4.1, against RFC 9293 §3.9.2.2's hard
+/// ones).
+template <class Addr, class C>
+void TcpHost<Addr, C>::unreachable(ConnectionType& connection, Instant now) {
+    if (connection.tcb.state != tcp::State::syn_sent) {
+        core_.counters.add(Counter::icmp_soft_errors);
+        return;
+    }
+    connection.end_reason = EndReason::unreachable;
+    tcp::abort(connection.tcb, now, core_.context);
+    settle(connection, now);
 }
 
 /// RFC 1191 §3, RFC 8201 §4. What is smaller than any path's is as good as a lie: over IPv6 it is
