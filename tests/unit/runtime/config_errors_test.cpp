@@ -207,7 +207,7 @@ const Mistake mistakes[] = {
       "that"}},
     {"PoolSizeForAListener",
      "[[listen]]\nservice = \"echo\"\nport = 7\n[listen.tcp]\nconnections_max = 10\n",
-     {"m.toml:9: listen[0].tcp.connections_max: unknown key; it belongs in [tcp]"}},
+     {"m.toml:9: listen[0].tcp.connections_max: unknown key; it belongs in [tcp] or [[listen]]"}},
     {"EngineOfAListenerOutOfRange",
      "[[listen]]\nservice = \"echo\"\nport = 7\n[listen.tcp]\nretries = 0\n",
      {"m.toml:9: listen[0].tcp.retries: 0 is out of range; write an integer from 1 to 100"}},

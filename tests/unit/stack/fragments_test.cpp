@@ -1,4 +1,4 @@
-// A2.reassembly, A2.overlap: datagrams that come in fragments.
+// A2.reassembly, A2.overlap, E3.fragments: datagrams that come in fragments.
 
 #include "stack/fragments.hpp"
 
