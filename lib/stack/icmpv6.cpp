@@ -114,12 +114,7 @@ Control::Result Control::error_arrives(const wire::Icmpv6Message& message) {
     counters_.add(ControlCounter::errors_received);
     Result result;
     if (quote.transport.protocol == wire::ip_protocol::tcp) {
-        result.about = QuotedSegment<wire::Ipv6Addr>{{quote.source, quote.destination,
-                                                      quote.transport.source_port,
-                                                      quote.transport.destination_port},
-                                                     quote.transport.seq,
-                                                     complaint_of(message),
-                                                     message.mtu};
+        result.about = quoted_segment(quote, complaint_of(message), message.mtu);
     }
     return result;
 }

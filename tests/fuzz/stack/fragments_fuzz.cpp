@@ -2,6 +2,7 @@
 // datagrams at once. Whatever becomes whole consists of what was sent at each place, and all places
 // come back.
 
+#include "choices.hpp"
 #include "stack/fragments.hpp"
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <vector>
 
 using namespace millrace;
+using fuzz::Choices;
 
 namespace {
 
@@ -23,24 +25,6 @@ void require(bool holds, const char* what) {
     }
 }
 
-/// Reads numbers off the input; zeroes behind its end.
-class Input {
-  public:
-    explicit Input(std::span<const std::uint8_t> bytes) : bytes_{bytes} {}
-    [[nodiscard]] bool empty() const { return bytes_.empty(); }
-    std::uint8_t byte() {
-        if (bytes_.empty()) {
-            return 0;
-        }
-        const std::uint8_t first = bytes_.front();
-        bytes_ = bytes_.subspan(1);
-        return first;
-    }
-
-  private:
-    std::span<const std::uint8_t> bytes_;
-};
-
 /// What was accepted of one datagram, byte by byte.
 using Model = std::vector<std::optional<std::byte>>;
 
@@ -50,8 +34,8 @@ class Run {
     using Type = stack::Fragments<Addr>;
     using IpPacket = typename Type::IpPacket;
 
-    void play(Input input) {
-        while (!input.empty()) {
+    void play(Choices input) {
+        while (!input.have_ended()) {
             const std::uint8_t command = input.byte();
             if (command == 0) {
                 now_ += std::chrono::seconds{input.byte()};
@@ -75,7 +59,7 @@ class Run {
         }
     }
 
-    void take(std::uint8_t command, Input& input) {
+    void take(std::uint8_t command, Choices& input) {
         IpPacket packet;
         const std::uint8_t id = command & 3U;
         packet.source.bytes[3] = (command >> 2) & 3U;
@@ -141,7 +125,7 @@ class Run {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    Input input{{data, size}};
+    Choices input{{data, size}};
     if (input.byte() % 2 == 0) {
         Run<wire::Ipv4Addr>{}.play(input);
     } else {

@@ -5,6 +5,7 @@
 #include "wire/seq_num.hpp"
 
 #include <cstdint>
+#include <type_traits>
 #include <variant>
 
 namespace millrace::stack {
@@ -25,6 +26,18 @@ struct QuotedSegment {
     Complaint complaint = Complaint::other;
     std::uint32_t mtu = 0; ///< Of the link that the packet was too big for, in bytes.
 };
+
+/// What `quote` (wire's `IcmpQuote` or `Icmpv6Quote`) is of.
+template <class Quote>
+[[nodiscard]] auto quoted_segment(const Quote& quote, Complaint complaint, std::uint32_t mtu) {
+    using Addr = std::remove_cvref_t<decltype(quote.source)>;
+    const auto& tcp = quote.transport;
+    return QuotedSegment<Addr>{
+        {quote.source, quote.destination, tcp.source_port, tcp.destination_port},
+        tcp.seq,
+        complaint,
+        mtu};
+}
 
 /// Nothing, or a quote of either family.
 using QuotedSegments =
