@@ -74,7 +74,7 @@ std::uint32_t Fragments<Addr>::tag_of(const IpPacket& fragment) const {
     if constexpr (is_ipv4) {
         name.back() = std::byte{fragment.protocol};
     }
-    return static_cast<std::uint32_t>(siphash(key_, name)) | 1U;
+    return std::max(static_cast<std::uint32_t>(siphash(key_, name)), 1U);
 }
 
 template <class Addr>

@@ -505,12 +505,12 @@ class TwoWorkers : public ::testing::Test {
     WorkerHarness first{settings_of(0, home), 1024, &mailboxes};
     WorkerHarness second{settings_of(1, home), 1024, &mailboxes};
 
-    static support::Frame syn_from(std::uint16_t port) {
+    static support::Frame syn_from(std::uint16_t port, std::string_view text = {}) {
         wire::TcpSegment syn;
         syn.source_port = port;
         syn.destination_port = echo_port;
         syn.flags = flag::syn;
-        return frame_of(syn);
+        return frame_of(syn, text);
     }
     [[nodiscard]] std::uint16_t home_of(std::uint16_t port) const {
         return home(flow::FourTuple4{our_address, peer_address, echo_port, port});
@@ -528,6 +528,61 @@ TEST_F(TwoWorkers, SteeringRingFullIsCounted) {
     EXPECT_EQ(first.drops(wire::Drop::steer_ring_full), strangers - 8);
     EXPECT_EQ(first.worker.host<wire::Ipv4Addr>().half_open(), 64 - strangers)
         << "no worker answers for another";
+}
+
+/// The two halves of a frame's datagram, cut behind a whole TCP header and 4 bytes.
+std::array<support::Frame, 2> fragments_of(const support::Frame& frame, std::uint16_t id) {
+    constexpr std::size_t payload_at = wire::ethernet_header_bytes + wire::ipv4_header_bytes_min;
+    constexpr std::uint16_t more_fragments = 0x2000;
+    constexpr std::uint16_t cut_at = 24;
+    std::array<support::Frame, 2> halves{frame, frame};
+    const auto at = static_cast<std::ptrdiff_t>(payload_at);
+    halves[0].resize(payload_at + cut_at);
+    halves[1].erase(halves[1].begin() + at, halves[1].begin() + at + cut_at);
+    for (std::size_t i = 0; i < halves.size(); ++i) {
+        std::byte* const ip = halves[i].data() + wire::ethernet_header_bytes;
+        auto& header = wire::header_at<wire::Ipv4Header>(ip);
+        header.total_length =
+            static_cast<std::uint16_t>(halves[i].size() - wire::ethernet_header_bytes);
+        header.id = id;
+        header.fragment = i == 0 ? more_fragments : std::uint16_t{cut_at / 8};
+        header.checksum = std::uint16_t{0};
+        wire::fill_ipv4_checksum(ip);
+    }
+    return halves;
+}
+
+// A2.reassembly: whichever worker takes each half off the port, and whosever the connection is.
+TEST_F(TwoWorkers, A2_fragments_gather_at_one_worker_and_go_home_whole) {
+    support::MemoryNic nic{1024};
+    Mailboxes between{2, 8};
+    const Instant now{1h};
+    const auto settings = [&](std::uint32_t worker) {
+        return WorkerHarness::settings_of(settings_of(worker, home));
+    };
+    std::array<WorkerHarness::EchoWorker, 2> workers{
+        WorkerHarness::EchoWorker{nic, settings(0), &between, now},
+        WorkerHarness::EchoWorker{nic, settings(1), &between, now}};
+    for (auto& worker : workers) {
+        worker.listen({.port = echo_port}, service::Echo{});
+    }
+    std::array<std::uint32_t, 2> expected{};
+    for (std::uint16_t port = 40000; port < 40032; ++port) {
+        ++expected[home_of(port)];
+        const auto halves = fragments_of(syn_from(port, "a longer text"), port);
+        for (std::size_t i = 0; i < halves.size(); ++i) {
+            EXPECT_TRUE(nic.deliver(halves[i]));
+            workers[(port / 2 + i) % 2].poll_once(now);
+        }
+        for (int turn = 0; turn < 3; ++turn) {
+            workers[0].poll_once(now);
+            workers[1].poll_once(now);
+        }
+    }
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        EXPECT_GT(workers[i].core().counters[Counter::datagrams_reassembled], 0U);
+        EXPECT_EQ(workers[i].host<wire::Ipv4Addr>().half_open(), expected[i]);
+    }
 }
 
 } // namespace
