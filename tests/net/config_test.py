@@ -35,24 +35,23 @@ class Errors(Case):
             if as_user:
                 command = ["setpriv", f"--reuid={as_user}", f"--regid={as_user}",
                            "--clear-groups", *command]
-            code, pid, output = self._run(command)
+            code, output, left_behind = self._run(command)
             with self.subTest(options=options, output=output):
                 self.assertEqual(code, 2)
                 self.assertIn(f"{path}:{line}: {message}", output)
                 self.assertEqual(self._interfaces(), before)
-                self.assertEqual(daemons.eal_leftovers(pid), [])
+                self.assertEqual(left_behind, [])
                 self.assertFalse(os.path.exists(daemons.socket_of(text)), "the management socket")
 
     def _run(self, command):
-        """Exit code, process id and output; `ip netns exec` becomes the program it starts."""
+        """Exit code, output and what DPDK left; `ip netns exec` becomes the program it starts."""
         log = workplace.file("wrong.log")
         process = commands.start(self.namespace.command(command), log)
         try:
-            return process.wait(timeout=30), process.pid, log.read_text(errors="replace")
+            code = process.wait(timeout=30)
+            return code, log.read_text(errors="replace"), commands.eal_leftovers(process)
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            commands.kill(process)
 
     def _interfaces(self):
         return self.namespace.run(["ip", "-o", "link"]).stdout

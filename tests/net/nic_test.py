@@ -39,9 +39,7 @@ class _Echo:
         return self
 
     def __exit__(self, *_):
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        commands.kill(self._process)
 
     def text(self):
         return self._log.read_text(errors="replace")

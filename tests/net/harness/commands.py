@@ -1,7 +1,9 @@
 """Running programs: one place for time limits, for what a failure shows, and for how children die."""
 
 import ctypes
+import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -38,9 +40,30 @@ def run(command, timeout_s=60, check=True, input=None, text=True, cwd=None, env=
 def start(command, log_path, stdin=subprocess.DEVNULL, cwd=None):
     """Starts a program in the background, its output going to the file at `log_path`."""
     with open(log_path, "wb") as log:
-        return subprocess.Popen([str(word) for word in command], stdin=stdin, stdout=log,
-                                stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True,
-                                preexec_fn=die_with_parent)
+        started_s = time.time()
+        process = subprocess.Popen([str(word) for word in command], stdin=stdin, stdout=log,
+                                   stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True,
+                                   preexec_fn=die_with_parent)
+        process.started_s = started_s
+        return process
+
+
+def kill(process):
+    """Ends one from start() at once if it still runs, and removes what DPDK then leaves of it."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+        for left in eal_leftovers(process):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def eal_leftovers(process):
+    """Files of DPDK's environment that a program from start() has made and not removed. Process ids come
+    again: what is older was another's."""
+    made_since_s = process.started_s - 1  # The clock of files ticks coarsely.
+    return [str(path) for folder, name in (("/run/dpdk", ""), ("/dev/hugepages", "map_*"))
+            for path in pathlib.Path(folder).glob(f"millrace{process.pid}{name}")
+            if path.stat().st_mtime > made_since_s]
 
 
 def wait_until(condition, what, timeout_s=20, interval_s=0.02):

@@ -3,8 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
-import shutil
 import signal
 import subprocess
 
@@ -95,11 +93,7 @@ class Daemon:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-            for left in eal_leftovers(self.pid):
-                shutil.rmtree(left, ignore_errors=True)
+        commands.kill(self._process)
         if error is not None:
             error.add_note(f"millraced's log:\n{self.log()[-6000:]}")
 
@@ -134,7 +128,7 @@ class Daemon:
             raise commands.CommandError(f"millraced drained with exit code {code}")
         if os.path.exists(self.socket):
             raise commands.CommandError(f"millraced left {self.socket} behind")
-        if left := eal_leftovers(self.pid):
+        if left := commands.eal_leftovers(self._process):
             raise commands.CommandError(f"millraced left {left} behind")
 
     def ctl(self, *arguments, check=True):
@@ -193,12 +187,6 @@ class Daemon:
         with open(f"/proc/{self.pid}/stat") as stat:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def eal_leftovers(pid):
-    """Files of DPDK's environment that a millraced with this process id has not removed."""
-    return [str(path) for folder in ("/run/dpdk", "/dev/hugepages")
-            for path in pathlib.Path(folder).glob(f"*millrace{pid}*")]
 
 
 def socket_of(text):

@@ -35,9 +35,7 @@ class TcpPeer:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        commands.kill(self._process)
         if error is not None:
             error.add_note(f"tcp_peer's log:\n{self.log()[-3000:]}")
 
