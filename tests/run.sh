@@ -22,7 +22,7 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   gcc        build with g++, warnings are errors; unit tests
   sim        simulations, in g++'s build
   bench      every micro benchmark runs, for a moment each, in g++'s build
-  nodpdk     everything but nic, runtime and apps, built and tested without DPDK
+  nodpdk     everything but nic, runtime and apps, built and tested without DPDK (simulations: see sim)
   sanitize   build with clang 14, warnings are errors; all of the above under ASan and UBSan
   fuzz       every fuzz target for ${MILLRACE_FUZZ_SECONDS:-10} s (MILLRACE_FUZZ_SECONDS), in that build
   tsan       what several threads touch, under the thread sanitizer (clang 14)
@@ -242,7 +242,7 @@ stage_bench() {
 
 stage_nodpdk() {
   CC="${ccache}gcc" CXX="${ccache}g++" build build/test-nodpdk all -Ddpdk=disabled &&
-    meson_tests build/test-nodpdk 4 "" --no-rebuild
+    meson_tests build/test-nodpdk 4 "" --no-rebuild --no-suite sim
 }
 
 stage_mutants() {
