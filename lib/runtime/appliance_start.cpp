@@ -76,6 +76,8 @@ stack::Interface interface_of(const PortConfig& config, const nic::PortReport& r
     stack::Interface interface;
     interface.mac = {report.mac};
     interface.mtu = report.mtu;
+    interface.hop_limit = config.ttl;
+    interface.dscp = config.dscp;
     for (const IpPrefix& prefix : config.addresses) {
         if (const auto* const ipv4 = std::get_if<wire::Prefix<wire::Ipv4Addr>>(&prefix)) {
             interface.ipv4.push_back(*ipv4);

@@ -125,6 +125,11 @@ Section<PortConfig> port_section() {
         .by_default("the device's own");
     section.integer("mtu", &PortConfig::mtu, {576, 9'600}, "bytes",
                     "The largest IP packet; 1280 at least where there is an IPv6 address.");
+    section.integer("ttl", &PortConfig::ttl, {1, 255}, "",
+                    "How many routers what we send may pass: IPv4's TTL, IPv6's hop limit.");
+    section.integer("dscp", &PortConfig::dscp, {0, 63}, "",
+                    "The class of service of our TCP segments (RFC 2474); answers to pings and to "
+                    "datagrams have that of what they answer.");
     section
         .parsed_list("addresses", &PortConfig::addresses, "addresses with prefix length",
                      parse_port_address, "As in `[\"198.18.0.2/24\", \"2001:db8::2/64\"]`.")
@@ -140,21 +145,39 @@ Section<PortConfig> port_section() {
     return section;
 }
 
-/// What each listener may have its own way: keys of [tcp] and of [listen.tcp].
 template <class S>
-void add_engine_keys(Section<S>& section) {
+void add_retransmission_keys(Section<S>& section) {
+    section.template duration<milliseconds>("retransmission_timeout_initial_ms", &S::rto_initial,
+                                            {10, 60'000}, "ms",
+                                            "The first wait for an answer, as to a SYN or SYN,ACK, "
+                                            "before it is sent again; each further "
+                                            "one is twice as long (RFC 6298).");
     section.template duration<milliseconds>(
         "retransmission_timeout_min_ms", &S::rto_min, {1, 60'000}, "ms",
-        "The shortest wait for an acknowledgement before data is sent again (RFC 6298).");
+        "The shortest wait for an acknowledgement before data is sent again.");
     section.template duration<milliseconds>("retransmission_timeout_max_ms", &S::rto_max,
                                             {1'000, 600'000}, "ms",
                                             "The longest, when each wait has doubled the one "
                                             "before.");
     section.template duration<milliseconds>("delayed_ack_ms", &S::delayed_ack, {0, 200}, "ms",
                                             "How long a lone segment waits to be acknowledged.");
-    section.template duration<seconds>("fin_wait_2_timeout_s", &S::fin_wait_2, {1, 3'600}, "s",
-                                       "How long a connection that we have closed waits for its "
-                                       "peer to close.");
+    section.integer("syn_retries", &S::syn_retries, {0, 127}, "",
+                    "Repetitions of a SYN before the attempt is given up.");
+    section.integer("syn_ack_retries", &S::syn_ack_retries, {0, 30}, "",
+                    "Repetitions of a SYN,ACK before a half-open connection is given up.");
+    section.integer("retries_1", &S::retries_1, {0, 100}, "",
+                    "Retransmissions before the neighbour's address is asked for anew, and before "
+                    "segments become shorter where `mtu_probing` permits it (R1 of RFC 9293).");
+    section.integer("retries", &S::retries, {1, 100}, "",
+                    "Retransmissions before a connection is given up (R2 of RFC 9293).");
+    section.integer(
+        "orphan_retries", &S::orphan_retries, {0, 100}, "",
+        "Retransmissions before a connection that its service has closed is given up, if "
+        "that is less than `retries`.");
+}
+
+template <class S>
+void add_congestion_keys(Section<S>& section) {
     section.integer("initial_window_segments", &S::initial_window_segments, {1, 64}, "segments",
                     "What may be sent before anything is acknowledged (RFC 6928).");
     section.choice("congestion", &S::congestion, congestion_names,
@@ -166,38 +189,34 @@ void add_engine_keys(Section<S>& section) {
     section.boolean("pacing", &S::pacing,
                     "Segments leave at a rate made of the congestion window and the round-trip "
                     "time, in bursts of a millisecond, in place of as soon as they may.");
-    section.integer("receive_buffer_bytes", &S::receive_buffer_bytes, {4'096, 1'073'741'824},
-                    "bytes", "The largest window a connection offers at first.");
-    section.integer(
-        "receive_buffer_max_bytes", &S::receive_buffer_max_bytes, {4'096, 1'073'741'824}, "bytes",
-        "And when it has shown that it can use more; the window scale follows from the larger.");
-    section.integer("send_buffer_bytes", &S::send_buffer_bytes, {4'096, 1'073'741'824}, "bytes",
-                    "Memory that a connection's queued data may hold.");
-    section.integer("send_buffer_max_bytes", &S::send_buffer_max_bytes, {4'096, 1'073'741'824},
-                    "bytes",
-                    "The most of it, where twice the congestion window is more than the least.");
     section.choice("mtu_probing", &S::mtu_probing, mtu_probing_names,
                    "When the path MTU is found out by segments of other sizes, where ICMP does not "
                    "tell it (RFC 4821): `on-blackhole` when long segments are not acknowledged, "
                    "`always` from the beginning. What ICMP tells is heeded whatever this says.");
-    section.integer("syn_ack_retries", &S::syn_ack_retries, {0, 30}, "",
-                    "Repetitions of a SYN-ACK before a half-open connection is given up.");
-    section.template duration<milliseconds>(
-        "retransmission_timeout_initial_ms", &S::rto_initial, {10, 60'000}, "ms",
-        "The first wait for an answer to a SYN or SYN-ACK; each further one is twice as long.");
-    section.integer("syn_retries", &S::syn_retries, {0, 127}, "",
-                    "Repetitions of a SYN before the attempt is given up.");
-    section.integer("retries_1", &S::retries_1, {0, 100}, "",
-                    "Retransmissions before the neighbour's address is asked for anew (R1 of RFC "
-                    "9293).");
-    section.integer("retries", &S::retries, {1, 100}, "",
-                    "Retransmissions before a connection is given up (R2 of RFC 9293).");
-    section.integer("orphan_retries", &S::orphan_retries, {0, 100}, "",
-                    "The same for a connection that its service has closed, if that is less.");
+}
+
+template <class S>
+void add_buffer_keys(Section<S>& section) {
+    section.integer("receive_buffer_bytes", &S::receive_buffer_bytes, {4'096, 1'073'741'824},
+                    "bytes", "The largest window at the beginning of a connection.");
+    section.integer("receive_buffer_max_bytes", &S::receive_buffer_max_bytes,
+                    {4'096, 1'073'741'824}, "bytes",
+                    "The largest it grows to while the service takes what comes; if that is not "
+                    "more, it stays as "
+                    "it is. The window scale is chosen for the larger of the two.");
+    section.integer("send_buffer_bytes", &S::send_buffer_bytes, {4'096, 1'073'741'824}, "bytes",
+                    "Memory that the queued data of one connection may hold at least.");
+    section.integer("send_buffer_max_bytes", &S::send_buffer_max_bytes, {4'096, 1'073'741'824},
+                    "bytes", "And at most; between the two it is twice the congestion window.");
+}
+
+template <class S>
+void add_patience_keys(Section<S>& section) {
     section.boolean("keep_alive", &S::keep_alive,
                     "Probes a peer that has been silent for long (RFC 9293 §3.8.4).");
-    section.template duration<seconds>("keep_alive_idle_s", &S::keep_alive_idle, {1, 32'767}, "s",
-                                       "For so long.");
+    section.template duration<seconds>(
+        "keep_alive_idle_s", &S::keep_alive_idle, {1, 32'767}, "s",
+        "How long a peer must have been silent before it is probed.");
     section.template duration<seconds>("keep_alive_interval_s", &S::keep_alive_interval,
                                        {1, 32'767}, "s", "From one unanswered probe to the next.");
     section.integer("keep_alive_probes", &S::keep_alive_probes, {1, 127}, "",
@@ -206,26 +225,39 @@ void add_engine_keys(Section<S>& section) {
         "user_timeout_ms", &S::user_timeout, {0, 2'000'000'000}, "ms",
         "How long data may stay unacknowledged, or wait for a closed window (RFC 5482); 0: for as "
         "long as there are retransmissions.");
+    section.template duration<seconds>("fin_wait_2_timeout_s", &S::fin_wait_2, {1, 3'600}, "s",
+                                       "How long a connection that we have closed waits for its "
+                                       "peer to close.");
     section.template duration<seconds>(
         "linger_timeout_s", &S::linger_timeout, {0, 3'600}, "s",
         "After a service has closed: how long its peer may take to acknowledge everything before "
-        "it is reset; 0: likewise.");
+        "it is reset; 0: for as long as there are retransmissions.");
+}
+
+/// What each listener may have its own way: keys of [tcp] and of [listen.tcp].
+template <class S>
+void add_engine_keys(Section<S>& section) {
+    add_retransmission_keys(section);
+    add_congestion_keys(section);
+    add_buffer_keys(section);
+    add_patience_keys(section);
 }
 
 Section<TcpConfig> tcp_section() {
     Section<TcpConfig> section{"tcp", false, "The engine, and what bounds its memory."};
     add_engine_keys(section);
     section.integer("connections_max", &TcpConfig::connections_max, {1, entries_most}, "",
-                    "Connections of one worker.");
+                    "Connections of one worker on one port, of each family of addresses.");
     section.integer("half_open_max", &TcpConfig::half_open_max, {1, entries_most}, "",
-                    "Connections of one worker whose handshake is not complete.");
-    section.integer("orphans_max", &TcpConfig::orphans_max, {0, entries_most}, "",
-                    "Connections of one worker that their service has closed, and that are not in "
-                    "TIME_WAIT; who closes one more resets it.");
+                    "The same, of those whose handshake is not complete.");
+    section.integer(
+        "orphans_max", &TcpConfig::orphans_max, {0, entries_most}, "",
+        "Connections of one worker on one port that their service has closed, and that are "
+        "not in TIME_WAIT; who closes one more resets it.");
     section.integer("ephemeral_port_first", &TcpConfig::ephemeral_port_first, {1, 65'535}, "",
                     "The first of the ports that connections are opened from.");
     section.integer("ephemeral_port_last", &TcpConfig::ephemeral_port_last, {1, 65'535}, "",
-                    "The last of them.");
+                    "The last of them, which the first must not be beyond.");
     return section;
 }
 
@@ -247,17 +279,19 @@ Section<TimeWaitConfig> time_wait_section() {
 
 void add_queue_keys(Section<ListenConfig>& section) {
     section.integer("syn_queue_max", &ListenConfig::syn_queue_max, {1, entries_most}, "",
-                    "The SYN queue: connections of one worker whose handshake is not complete.");
+                    "The SYN queue: connections of one worker on one port whose handshake is not "
+                    "complete.");
     section.choice("syn_queue_when_full", &ListenConfig::syn_queue_when_full, queue_full_names,
                    "What a SYN gets then: `drop`, no answer, so that it comes again; `reset`, a "
                    "refusal.");
     section
         .integer("connections_max", &ListenConfig::connections_max, {1, entries_most}, "",
-                 "Connections that one worker serves at once; more wait in the accept queue.")
+                 "Connections that one worker serves at once on one port; more wait in the accept "
+                 "queue.")
         .by_default("as many as there is room for");
     section.integer("accept_queue_max", &ListenConfig::accept_queue_max, {0, entries_most}, "",
-                    "The accept queue: established connections of one worker that its service has "
-                    "no room for yet.");
+                    "The accept queue: established connections of one worker on one port that the "
+                    "service has no room for yet.");
     section.choice("accept_queue_when_full", &ListenConfig::accept_queue_when_full,
                    queue_full_names,
                    "What becomes of the next: `drop`, its last ACK counts for nothing and the "

@@ -15,14 +15,14 @@ namespace {
 using stack::Socket;
 
 /// Room that a whole answer's head, or a chunk's, needs; with less, the next request waits.
-constexpr std::uint32_t answer_room_bytes = 2048;
+constexpr std::uint32_t answer_room_bytes = tcp::Chunk::capacity;
 /// Content queued beyond this is answered no further until the peer has taken some.
 constexpr std::uint32_t queued_bytes_max = 4 << 20;
 /// A piece of chunked content of at most this is echoed whole or not at all.
 constexpr std::uint32_t chunk_bytes_max = answer_room_bytes / 2;
 
 bool has_room(const Socket& socket) {
-    return socket.send_space() >= answer_room_bytes && socket.queued_bytes() < queued_bytes_max;
+    return socket.copy_space() >= answer_room_bytes && socket.queued_bytes() < queued_bytes_max;
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) {

@@ -34,7 +34,9 @@ constexpr std::uint8_t marked = 1U << 3;
 template <class Addr>
 Fragments<Addr>::Fragments(const FragmentLimits& limits, std::uint16_t mtu, const SipKey& key,
                            std::pmr::memory_resource& memory)
-    : memory_{memory}, key_{key}, payload_max_{std::max<std::uint32_t>(mtu, 1500)},
+    : memory_{memory}, key_{key}, payload_max_{std::max<std::uint32_t>(mtu, 1500) -
+                                               std::uint32_t{is_ipv4 ? wire::ipv4_header_bytes_min
+                                                                     : wire::ipv6_header_bytes}},
       place_bytes_{(headers_max + payload_max_ + 63U) / 64 * 64},
       map_words_{(payload_max_ / unit_bytes + 64) / 64}, share_{},
       datagrams_{std::max(static_cast<std::uint32_t>(

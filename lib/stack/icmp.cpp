@@ -12,7 +12,6 @@
 namespace millrace::stack {
 namespace {
 
-constexpr std::uint8_t ttl_default = 64;
 /// DSCP "internetwork control": errors go before data (RFC 1812 §4.3.2.5).
 constexpr std::uint8_t error_traffic_class = 0xc0;
 constexpr std::size_t quoted_bytes_max =
@@ -22,12 +21,12 @@ constexpr std::size_t quoted_payload_bytes_min = 8;
 
 /// Writes the header of an ICMP packet from us, which is never fragmented.
 void write_header(std::byte* out, const wire::Ipv4Addr& source, const wire::Ipv4Addr& destination,
-                  std::uint8_t traffic_class, std::size_t message_bytes) {
+                  std::uint8_t ttl, std::uint8_t traffic_class, std::size_t message_bytes) {
     wire::write_ipv4(out,
                      {.source = source,
                       .destination = destination,
                       .protocol = wire::ip_protocol::icmp,
-                      .ttl = ttl_default,
+                      .ttl = ttl,
                       .traffic_class = traffic_class,
                       .dont_fragment = true},
                      message_bytes);
@@ -85,9 +84,10 @@ Control::Result Control::error_arrives(const wire::IcmpMessage& message) {
         drop != wire::Drop::none) {
         return {Result::Kind::drop, drop};
     }
-    counters_.add(ControlCounter::errors_received);
     Result result;
-    if (quote.transport.protocol == wire::ip_protocol::tcp) {
+    if (quote.transport.protocol != wire::ip_protocol::tcp) {
+        note_error();
+    } else {
         result.about = quoted_segment(quote, complaint_of(message), message.mtu);
     }
     return result;
@@ -97,6 +97,9 @@ Control::Result Control::error_arrives(const wire::IcmpMessage& message) {
 Control::Result Control::echo_reply(std::span<std::byte> buffer, const wire::Ipv4Packet& packet) {
     const std::size_t link_bytes = link_bytes_before(buffer, packet.header);
     const std::size_t message_bytes = packet.payload.size();
+    if (wire::ipv4_header_bytes_min + message_bytes > interface_.mtu) {
+        return {Result::Kind::drop, wire::Drop::reply_too_long};
+    }
     std::byte* const ip = buffer.data() + link_bytes;
     std::byte* const message = ip + wire::ipv4_header_bytes_min;
     if (packet.payload.data() != message) {
@@ -107,7 +110,7 @@ Control::Result Control::echo_reply(std::span<std::byte> buffer, const wire::Ipv
     constexpr std::uint16_t reply_word = wire::icmp_type::echo_reply << 8;
     header.type = wire::icmp_type::echo_reply;
     header.checksum = wire::update_checksum(header.checksum, request_word, reply_word);
-    write_header(ip, packet.destination, packet.source,
+    write_header(ip, packet.destination, packet.source, interface_.hop_limit,
                  wire::traffic_class(wire::dscp_of(packet.traffic_class), wire::Ecn::not_capable),
                  message_bytes);
     readdress(buffer, interface_.mac, link_header(buffer).source);
@@ -154,7 +157,8 @@ Control::Result Control::report(std::span<std::byte> buffer, const wire::Ipv4Pac
     std::byte* const ip = buffer.data() + link_bytes;
     error.data = std::span{quoted}.first(quoted_bytes);
     const std::size_t message_bytes = wire::write_icmp(ip + wire::ipv4_header_bytes_min, error);
-    write_header(ip, packet.destination, packet.source, error_traffic_class, message_bytes);
+    write_header(ip, packet.destination, packet.source, interface_.hop_limit, error_traffic_class,
+                 message_bytes);
     readdress(buffer, interface_.mac, link_header(buffer).source);
     counters_.add(ControlCounter::errors_sent);
     return {Result::Kind::reply, why,

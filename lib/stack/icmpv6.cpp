@@ -13,18 +13,17 @@
 namespace millrace::stack {
 namespace {
 
-constexpr std::uint8_t hop_limit_default = 64;
 /// An error is never longer than a packet that every link carries (RFC 4443 §2.4 (c)).
 constexpr std::size_t quoted_bytes_max =
     wire::ipv6_mtu_bytes_min - wire::ipv6_header_bytes - wire::icmp_header_bytes;
 
 void write_header(std::byte* out, const wire::Ipv6Addr& source, const wire::Ipv6Addr& destination,
-                  std::uint8_t traffic_class, std::size_t message_bytes) {
+                  std::uint8_t hop_limit, std::uint8_t traffic_class, std::size_t message_bytes) {
     wire::write_ipv6(out,
                      {.source = source,
                       .destination = destination,
                       .protocol = wire::ip_protocol::icmpv6,
-                      .hop_limit = hop_limit_default,
+                      .hop_limit = hop_limit,
                       .traffic_class = traffic_class},
                      message_bytes);
 }
@@ -111,9 +110,10 @@ Control::Result Control::error_arrives(const wire::Icmpv6Message& message) {
         drop != wire::Drop::none) {
         return {Result::Kind::drop, drop};
     }
-    counters_.add(ControlCounter::errors_received);
     Result result;
-    if (quote.transport.protocol == wire::ip_protocol::tcp) {
+    if (quote.transport.protocol != wire::ip_protocol::tcp) {
+        note_error();
+    } else {
         result.about = quoted_segment(quote, complaint_of(message), message.mtu);
     }
     return result;
@@ -124,6 +124,9 @@ Control::Result Control::error_arrives(const wire::Icmpv6Message& message) {
 Control::Result Control::echo_reply(std::span<std::byte> buffer, const wire::Ipv6Packet& packet) {
     const std::size_t link_bytes = link_bytes_before(buffer, packet.headers);
     const std::size_t message_bytes = packet.payload.size();
+    if (wire::ipv6_header_bytes + message_bytes > interface_.mtu) {
+        return {Result::Kind::drop, wire::Drop::reply_too_long};
+    }
     std::byte* const ip = buffer.data() + link_bytes;
     std::byte* const message = ip + wire::ipv6_header_bytes;
     if (packet.payload.data() != message) {
@@ -134,7 +137,7 @@ Control::Result Control::echo_reply(std::span<std::byte> buffer, const wire::Ipv
     constexpr std::uint16_t reply_word = wire::icmpv6_type::echo_reply << 8;
     header.type = wire::icmpv6_type::echo_reply;
     header.checksum = wire::update_checksum(header.checksum, request_word, reply_word);
-    write_header(ip, packet.destination, packet.source,
+    write_header(ip, packet.destination, packet.source, interface_.hop_limit,
                  wire::traffic_class(wire::dscp_of(packet.traffic_class), wire::Ecn::not_capable),
                  message_bytes);
     readdress(buffer, interface_.mac, link_header(buffer).source);
@@ -205,7 +208,7 @@ Control::Result Control::report(std::span<std::byte> buffer, const wire::Ipv6Pac
     const std::size_t message_bytes =
         wire::write_icmpv6(ip + wire::ipv6_header_bytes, error, *source, destination);
     constexpr std::uint8_t traffic_class = 0;
-    write_header(ip, *source, destination, traffic_class, message_bytes);
+    write_header(ip, *source, destination, interface_.hop_limit, traffic_class, message_bytes);
     readdress(buffer, interface_.mac, link_header(buffer).source);
     counters_.add(ControlCounter::errors_sent);
     return {Result::Kind::reply, why,

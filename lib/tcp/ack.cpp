@@ -2,7 +2,7 @@
 #include "path_mtu.hpp"
 #include "recovery.hpp"
 
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 

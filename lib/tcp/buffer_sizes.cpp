@@ -1,6 +1,6 @@
 #include "internal.hpp"
 
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -83,7 +83,11 @@ void end_receive_round(Tcb& tcb, Instant now, Context& context) {
 std::uint32_t send_buffer(const Tcb& tcb, const Context& context) {
     const Config& config = context.config(tcb);
     const std::uint64_t wanted = 2 * std::uint64_t{tcb.congestion.cwnd};
-    if (wanted <= config.send_buffer_bytes || context.buffers.under_pressure()) {
+    if (context.buffers.under_pressure()) {
+        // Enough to go on; the rest is for those who have nothing yet.
+        return std::min<std::uint32_t>(config.send_buffer_bytes, 4 * sizeof(Chunk));
+    }
+    if (wanted <= config.send_buffer_bytes) {
         return config.send_buffer_bytes;
     }
     const std::uint32_t most = std::max(config.send_buffer_bytes, config.send_buffer_max_bytes);

@@ -81,6 +81,12 @@ std::uint32_t Buffers::copy_charge(const Rope& rope, std::uint32_t length) const
     return (rest + Chunk::capacity - 1) / Chunk::capacity * std::uint32_t{sizeof(Chunk)};
 }
 
+std::uint32_t Buffers::copy_room(const Rope& rope) const {
+    const std::uint64_t fresh = std::min(chunks_.available(), nodes_.available());
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(room_in_last_chunk(rope) + fresh * Chunk::capacity, UINT32_MAX));
+}
+
 std::uint32_t Buffers::append_copy(Rope& rope, std::span<const std::byte> bytes,
                                    std::uint32_t& charged) {
     std::uint32_t copied = 0;

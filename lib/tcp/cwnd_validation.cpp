@@ -1,7 +1,7 @@
 #include "internal.hpp"
 #include "recovery.hpp"
 
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 
@@ -47,6 +47,12 @@ void decay_unused(Tcb& tcb, const Flight& flight, Instant now, const Context& co
 }
 
 } // namespace
+
+std::uint32_t initial_window(const Tcb& tcb, const Context& context) {
+    const std::uint32_t segments = context.config(tcb).initial_window_segments;
+    // RFC 6928: min(10 * MSS, max(2 * MSS, 14600)).
+    return std::min(segments * smss(tcb), std::max(2 * smss(tcb), segments * 1460U));
+}
 
 void forget_cwnd_use(Tcb& tcb, Instant now) {
     tcb.cwnd_used_segments = 0;

@@ -2,6 +2,8 @@
 
 #include "base/assert.hpp"
 
+#include <algorithm>
+
 namespace millrace::tcp {
 
 using wire::SeqNum;
@@ -29,12 +31,21 @@ void Flights::end(std::uint32_t index) {
     flights_.release(index);
 }
 
+/// How many records a flight may have: the fewer are left, the fewer, so that no number of flights
+/// takes all that the others need.
+std::uint32_t Flights::share_of(std::uint32_t available) {
+    constexpr std::uint32_t least = 32;
+    constexpr std::uint32_t parts = 8;
+    return std::clamp(available / parts, least, records_per_flight_max);
+}
+
 /// The first record of a flight can always be had: as many are kept back as flights may still
 /// begin.
 std::uint32_t Flights::make_record(const Flight& flight) {
-    const bool first = flight.records == 0;
     const std::uint32_t kept_back = flights_.available();
-    if (!first && (records_.available() <= kept_back || flight.records >= records_per_flight_max)) {
+    const std::uint32_t available =
+        records_.available() - std::min(records_.available(), kept_back);
+    if (flight.records > 0 && (available == 0 || flight.records >= share_of(available))) {
         return none;
     }
     const std::uint32_t index = records_.allocate();

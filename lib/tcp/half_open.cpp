@@ -1,9 +1,8 @@
 #include "tcp/half_open.hpp"
 
 #include "ecn.hpp"
-
 #include "internal.hpp"
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 
@@ -15,10 +14,6 @@ using wire::TcpSegment;
 namespace flag = wire::tcp_flag;
 
 namespace {
-
-std::uint32_t window(const Config& config) {
-    return std::min<std::uint32_t>(config.receive_buffer_bytes, UINT16_MAX);
-}
 
 constexpr unsigned answers_max = 7;
 constexpr unsigned retransmits_max = 31;
@@ -36,7 +31,7 @@ void emit_syn_ack(const HalfOpen& entry, const LocalEnd& local, Instant now, Con
     header.seq = entry.iss;
     header.ack = entry.irs + 1;
     header.flags = static_cast<std::uint8_t>(flag::syn | flag::ack | (entry.ecn ? flag::ece : 0));
-    header.window = static_cast<std::uint16_t>(window(local.config));
+    header.window = unscaled_window(local.config);
     wire::TcpOptions& options = header.options;
     options.has_mss = true;
     options.mss = local.mss;
@@ -44,9 +39,7 @@ void emit_syn_ack(const HalfOpen& entry, const LocalEnd& local, Instant now, Con
     options.has_window_scale = entry.window_scale();
     options.window_scale = scale_for(receive_buffer_max(local.config));
     if (entry.timestamps) {
-        options.has_timestamps = true;
-        options.ts_val = timestamp_clock(now) + entry.ts_offset;
-        options.ts_ecr = entry.ts_recent;
+        add_timestamps(options, now, entry.ts_offset, entry.ts_recent);
     }
 }
 
@@ -58,11 +51,9 @@ void emit_challenge(HalfOpen& entry, const LocalEnd& local, Instant now, Context
     header.seq = entry.iss + 1;
     header.ack = entry.irs + 1;
     header.flags = flag::ack;
-    header.window = static_cast<std::uint16_t>(window(local.config));
+    header.window = unscaled_window(local.config);
     if (entry.timestamps) {
-        header.options.has_timestamps = true;
-        header.options.ts_val = timestamp_clock(now) + entry.ts_offset;
-        header.options.ts_ecr = entry.ts_recent;
+        add_timestamps(header.options, now, entry.ts_offset, entry.ts_recent);
     }
     context.counters.add(Counter::challenge_acks);
 }
@@ -71,13 +62,13 @@ void emit_challenge(HalfOpen& entry, const LocalEnd& local, Instant now, Context
 bool acceptable(const HalfOpen& entry, const TcpSegment& segment, const Config& config) {
     const SeqNum next = entry.irs + 1;
     const std::uint32_t length = segment.has(flag::syn) ? 0 : segment.sequence_length();
-    return segment.seq.in_window(next, window(config)) ||
-           (length > 0 && (segment.seq + (length - 1)).in_window(next, window(config)));
+    return segment.seq.in_window(next, unscaled_window(config)) ||
+           (length > 0 && (segment.seq + (length - 1)).in_window(next, unscaled_window(config)));
 }
 
 bool fails_paws(const HalfOpen& entry, const TcpSegment& segment) {
     return entry.timestamps && !segment.has(flag::rst) && segment.options.has_timestamps &&
-           static_cast<std::int32_t>(segment.options.ts_val - entry.ts_recent) < 0;
+           is_older(segment.options.ts_val, entry.ts_recent);
 }
 
 bool lacks_timestamps(const HalfOpen& entry, const TcpSegment& segment) {
@@ -142,9 +133,10 @@ HalfOpenResult segment_arrives(HalfOpen& entry, const TcpSegment& segment, const
     // The same SYN again: our answer was lost, or crossed with it.
     if (segment.has(flag::syn) && !segment.has(flag::ack) && segment.seq == entry.irs) {
         entry.ecn = entry.ecn && asks_for_ecn(segment); // Given up by the peer, maybe.
-        if (may_answer(entry)) {
-            emit_syn_ack(entry, local, now, context);
+        if (!may_answer(entry)) {
+            return {HalfOpenVerdict::stay, Drop::tcp_syn_repeated};
         }
+        emit_syn_ack(entry, local, now, context);
         return {HalfOpenVerdict::stay, Drop::none};
     }
     if (lacks_timestamps(entry, segment)) {

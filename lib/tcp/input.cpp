@@ -1,7 +1,7 @@
 #include "ecn.hpp"
 #include "internal.hpp"
 
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 
@@ -24,7 +24,7 @@ struct Trimmed {
 /// RFC 7323 §5.3 R1. After 24 days without a segment TS.Recent means nothing any more (§5.5).
 bool passes_paws(const Tcb& tcb, const TcpSegment& segment, Instant now) {
     constexpr std::uint32_t outdated_ms = 24U * 24 * 3600 * 1000;
-    const auto older = static_cast<std::int32_t>(segment.options.ts_val - tcb.ts_recent) < 0;
+    const bool older = is_older(segment.options.ts_val, tcb.ts_recent);
     return !older || timestamp_clock(now) - tcb.heard_ms > outdated_ms;
 }
 

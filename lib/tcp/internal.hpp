@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tcp/clock.hpp"
 #include "tcp/engine.hpp"
 
 #include <algorithm>
@@ -33,7 +34,23 @@ inline constexpr std::uint16_t mss_floor = 40 + 48;
     return tcb.snd_mss - (tcb.timestamps ? timestamps_bytes : 0U);
 }
 
-// output.cpp
+/// RFC 7323 §3.2: TSval is our clock with the connection's `offset`, TSecr is `recent`.
+inline void add_timestamps(wire::TcpOptions& options, Instant now, std::uint32_t offset,
+                           std::uint32_t recent) {
+    options.has_timestamps = true;
+    options.ts_val = timestamp_clock(now) + offset;
+    options.ts_ecr = recent;
+}
+
+// segments.cpp
+
+/// Payload that a segment with the options of now may carry (RFC 6691: the MSS does not count
+/// options).
+[[nodiscard]] std::uint32_t payload_max(const Tcb& tcb, const Context& context);
+
+/// Puts out `length` bytes of the queue from `cursor`, and the FIN when `fin`; moves nothing.
+OutSegment& emit_data(Tcb& tcb, wire::SeqNum seq, Cursor cursor, std::uint32_t length, bool fin,
+                      Instant now, Context& context);
 
 /// Puts out an acknowledgement of all that has been received, now.
 void emit_ack(Tcb& tcb, Instant now, Context& context);
@@ -56,21 +73,44 @@ void emit_reset(Tcb& tcb, Context& context);
 /// of a peer that has been silent.
 void emit_probe(Tcb& tcb, Instant now, Context& context);
 
+/// The reset that answers an unacceptable acknowledgement: its sequence number is that ACK's.
+void emit_reset_for_ack(wire::SeqNum ack, Context& context);
+
+// receive_window.cpp
+
+/// What RCV.EDGE could be now: RCV.NXT plus the room that is left.
+[[nodiscard]] wire::SeqNum edge_possible(const Tcb& tcb, const Context& context);
+
+/// The window field to send, and with it the right edge we are bound to. The edge moves right only
+/// by a step worth a segment (silly-window avoidance, RFC 9293 §3.8.6.2.2), and never left.
+[[nodiscard]] std::uint16_t advertise(Tcb& tcb, const Context& context);
+
+/// The user has taken data and the window can open by a good part: the peer may be waiting for it.
+[[nodiscard]] bool window_update_due(const Tcb& tcb, const Context& context);
+
+/// The window of a SYN, which is never scaled (RFC 7323 §2.2).
+[[nodiscard]] std::uint16_t unscaled_window(const Config& config);
+
+// output.cpp
+
 /// Sends what the peer's window takes, however little that is (RFC 9293 §3.8.6.2.1, the override).
 void emit_override(Tcb& tcb, Instant now, Context& context);
 
 /// A tail loss probe of data not sent before, beyond cwnd; false when there is none or no room.
 [[nodiscard]] bool emit_new_data_as_probe(Tcb& tcb, Flight& flight, Instant now, Context& context);
 
-/// A tail loss probe of the last segment in flight; false when the peer's window has shrunk to
-/// before its end.
-[[nodiscard]] bool emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context);
+// retransmission_timer.cpp
 
-/// The reset that answers an unacceptable acknowledgement: its sequence number is that ACK's.
-void emit_reset_for_ack(wire::SeqNum ack, Context& context);
+/// The timer runs while something is unacknowledged (RFC 6298 §5.1), or while something waits for a
+/// closed window to open (RFC 9293 §3.8.6.1); else for keep-alive, where that is wanted.
+void set_retransmission_timer(Tcb& tcb, Instant now, Context& context);
 
-/// What RCV.EDGE could be now: RCV.NXT plus the room that is left.
-[[nodiscard]] wire::SeqNum edge_possible(const Tcb& tcb, const Context& context);
+/// When the user's patience ends with what is in flight or waits for a window; `never` without a
+/// user timeout.
+[[nodiscard]] Instant user_timeout_due(const Tcb& tcb, Instant now, const Context& context);
+
+/// Brings the retransmission deadline forward to when the user's patience ends.
+void end_with_user_timeout(Tcb& tcb, Instant now, const Context& context);
 
 // pacing.cpp
 
@@ -143,8 +183,8 @@ void begin_sending(Tcb& tcb, const wire::TcpSegment& segment, std::uint8_t retra
 void enter_closed(Tcb& tcb);
 
 /// RFC 7323 §4.3: takes SEG.TSval when the segment does not begin behind the byte acknowledged
-/// last. Only once the segment's ACK has been found good, or a stranger could set TS.Recent with
-/// less luck.
+/// last. Only once the segment's ACK has been found good, or a stranger who guesses a sequence
+/// number could set TS.Recent.
 void update_ts_recent(Tcb& tcb, const wire::TcpSegment& segment);
 
 /// An acceptable segment has come.
@@ -159,12 +199,10 @@ void watch_peer(Tcb& tcb, Instant now, const Config& config);
 /// That deadline has come: the peer has been heard since, is probed, or is given up. Events.
 [[nodiscard]] std::uint8_t keep_alive_timer(Tcb& tcb, Instant now, Context& context);
 
-// timers.cpp
-
-/// Brings the retransmission deadline forward to when the user's patience ends.
-void end_with_user_timeout(Tcb& tcb, Instant now, const Context& context);
-
 // cwnd_validation.cpp
+
+/// The initial congestion window in bytes (RFC 6928).
+[[nodiscard]] std::uint32_t initial_window(const Tcb& tcb, const Context& context);
 
 /// From now on it counts how much of cwnd is used.
 void forget_cwnd_use(Tcb& tcb, Instant now);
@@ -180,8 +218,5 @@ void note_cwnd_use(Tcb& tcb, Flight& flight, Instant now, const Context& context
 /// An idle connection knows no longer what the path bears (RFC 5681 §4.1): cwnd is halved for each
 /// time-out that has passed since data was last sent, down to the restart window (RFC 2861 §3.1).
 void restart_after_idle(Tcb& tcb, Instant now, const Context& context);
-
-// output.cpp: the initial congestion window in bytes (RFC 6928).
-[[nodiscard]] std::uint32_t initial_window(const Tcb& tcb, const Context& context);
 
 } // namespace millrace::tcp

@@ -1,6 +1,6 @@
 #include "internal.hpp"
 
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 /// Keep-alive (RFC 9293 §3.8.4): a peer that has been silent for long is asked for an
 /// acknowledgement. It has nothing to do while something is in flight or waits for a window, so it
@@ -8,11 +8,6 @@
 namespace millrace::tcp {
 
 namespace {
-
-std::uint32_t milliseconds(Duration duration) {
-    return static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-}
 
 bool is_watched(const Tcb& tcb) {
     const bool open = tcb.state == State::established || tcb.state == State::close_wait ||

@@ -57,7 +57,7 @@ bool probe_is_head(const Flight& flight, const Flights& flights) {
 }
 
 void probe_failed(Tcb& tcb, Flight& flight, Context& context) {
-    tcb.mss_high = static_cast<std::uint16_t>(flight.mtu_probe - 1);
+    tcb.mss_high = std::min(tcb.mss_high, static_cast<std::uint16_t>(flight.mtu_probe - 1));
     flight.mtu_probe = 0;
     context.counters.add(Counter::mtu_probes_lost);
 }
@@ -71,15 +71,19 @@ bool in_flight(const Tcb& tcb, SeqNum seq) {
 bool path_mss_reduced(Tcb& tcb, std::uint16_t mss, Instant now, Context& context) {
     const std::uint16_t most = std::max(mss, mss_floor);
     tcb.mss_high = std::min(tcb.mss_high, most);
-    if (most >= tcb.snd_mss) {
+    Flight* const flight =
+        tcb.flight_slot == Flight::none ? nullptr : &context.flights[tcb.flight_slot];
+    const bool probe_was_too_long = flight != nullptr && flight->mtu_probe > most;
+    if (most >= tcb.snd_mss && !probe_was_too_long) {
         return false;
     }
-    tcb.snd_mss = most;
-    context.counters.add(Counter::path_mtu_reductions);
-    if (tcb.flight_slot != Flight::none) {
-        Flight& flight = context.flights[tcb.flight_slot];
-        flight.mtu_probe = 0;
-        repair_long_segments(tcb, flight, now, context.flights);
+    if (most < tcb.snd_mss) {
+        tcb.snd_mss = most;
+        context.counters.add(Counter::path_mtu_reductions);
+    }
+    if (flight != nullptr) {
+        flight->mtu_probe = 0;
+        repair_long_segments(tcb, *flight, now, context.flights);
     }
     return true;
 }
@@ -92,7 +96,6 @@ void begin_path_mtu_search(Tcb& tcb, const Config& config) {
 }
 
 void suspect_black_hole(Tcb& tcb, Flight& flight, Context& context) {
-    constexpr std::uint8_t r1 = 3; // RFC 9293 §3.8.3
     if (context.config(tcb).mtu_probing == MtuProbing::off) {
         return;
     }
@@ -104,6 +107,7 @@ void suspect_black_hole(Tcb& tcb, Flight& flight, Context& context) {
         tcb.snd_mss > base_mss ? base_mss : std::max<std::uint16_t>(tcb.snd_mss / 2, mss_floor);
     const std::uint32_t options = tcb.snd_mss - smss(tcb);
     const std::uint32_t head = payload_of(tcb, context.flights.record(flight.head));
+    const std::uint8_t r1 = std::max<std::uint8_t>(context.config(tcb).retries_1, 1);
     if (tcb.retransmits >= r1 && head + options > smaller && smaller < tcb.snd_mss) {
         tcb.snd_mss = smaller;
         context.counters.add(Counter::path_mtu_black_holes);
@@ -117,7 +121,8 @@ std::uint32_t mtu_probe_due(const Tcb& tcb, const Flight& flight, std::uint32_t 
     const std::uint32_t full = smss(tcb);
     if (tcb.snd_mss + worth_a_probe > tcb.mss_high ||
         context.config(tcb).mtu_probing == MtuProbing::off || flight.repair != Repair::open ||
-        flight.mtu_probe != 0 || tcb.congestion.cwnd < cwnd_segments_min * full) {
+        flight.mtu_probe != 0 || tcb.congestion.cwnd < cwnd_segments_min * full ||
+        payload_max(tcb, context) != full) { // SACK blocks would make it longer than it is to be.
         return 0;
     }
     const std::uint32_t size = (tcb.snd_mss + tcb.mss_high + 1U) / 2;

@@ -10,6 +10,7 @@ using wire::SeqNum;
 namespace {
 
 constexpr std::uint32_t none = Pool<Node>::none;
+constexpr std::uint32_t steps_max = 1024; // Of full segments, more than a megabyte.
 
 SeqNum end_of(const Node& node) {
     return node.seq + node.slice.length;
@@ -33,14 +34,19 @@ std::uint32_t Reassembly::next_of(const Buffers& buffers, std::uint32_t index) c
 /// The last node that begins at or before `seq`. Most segments come behind all that is kept, or
 /// where the last one came; then the walk is short.
 Reassembly::Place Reassembly::find(const Buffers& buffers, SeqNum seq) const {
-    Place place{none, seq};
+    Place place{none, seq, true};
+    std::uint32_t steps = 0;
     if (tail_ != none && seq >= buffers.node(tail_).seq) {
-        place = {tail_, tail_left_};
+        place = {tail_, tail_left_, true};
     } else if (last_ != none && seq >= buffers.node(last_).seq) {
-        place = {last_, blocks_[0].left};
+        place = {last_, blocks_[0].left, true};
     }
     for (std::uint32_t next = next_of(buffers, place.previous);
          next != none && buffers.node(next).seq <= seq; next = next_of(buffers, next)) {
+        if (++steps > steps_max) {
+            place.found = false;
+            return place;
+        }
         const SeqNum left = buffers.node(next).seq;
         if (place.previous == none || end_of(buffers.node(place.previous)) != left) {
             place.run_left = left;
@@ -53,27 +59,33 @@ Reassembly::Place Reassembly::find(const Buffers& buffers, SeqNum seq) const {
     return place;
 }
 
-/// The right edge of the run that the node lies in.
+/// The right edge of the run that the node lies in, or of as much of it as a walk may be long.
 SeqNum Reassembly::run_right(const Buffers& buffers, std::uint32_t index) const {
     SeqNum right = end_of(buffers.node(index));
     for (std::uint8_t i = 0; i < block_count_; ++i) {
-        if (blocks_[i].left == right) {
+        if (blocks_[i].left <= right && right <= blocks_[i].right) {
             return blocks_[i].right;
         }
     }
+    std::uint32_t steps = 0;
     for (std::uint32_t next = next_of(buffers, index);
-         next != none && buffers.node(next).seq == right; next = next_of(buffers, next)) {
+         next != none && buffers.node(next).seq == right && steps < steps_max;
+         next = next_of(buffers, next)) {
         right = end_of(buffers.node(next));
+        ++steps;
     }
     return right;
 }
 
-std::uint32_t Reassembly::insert(Buffers& buffers, const Slice& text, SeqNum seq,
-                                 std::uint32_t budget_bytes) {
+Reassembly::Inserted Reassembly::insert(Buffers& buffers, const Slice& text, SeqNum seq,
+                                        std::uint32_t budget_bytes) {
     const SeqNum end = seq + text.length;
     const std::uint32_t charge = buffers.charge(text);
-    std::uint32_t references = 0;
-    auto [previous, run_left] = find(buffers, seq);
+    Inserted result;
+    auto [previous, run_left, found] = find(buffers, seq);
+    if (!found) {
+        return result;
+    }
     SeqNum at = previous == none ? seq : later(seq, end_of(buffers.node(previous)));
     while (at < end) {
         const std::uint32_t next = next_of(buffers, previous);
@@ -94,7 +106,7 @@ std::uint32_t Reassembly::insert(Buffers& buffers, const Slice& text, SeqNum seq
         }
         link(buffers, previous, index);
         charge_ += charge;
-        ++references;
+        ++result.references;
         previous = index;
         at = stop;
     }
@@ -106,7 +118,8 @@ std::uint32_t Reassembly::insert(Buffers& buffers, const Slice& text, SeqNum seq
         last_ = previous;
         remember(run);
     }
-    return references;
+    result.is_all_here = at >= end;
+    return result;
 }
 
 void Reassembly::remember(SackBlock run) {

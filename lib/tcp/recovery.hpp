@@ -44,6 +44,15 @@ void reduce_after_probe(Tcb& tcb, CongestionEpoch& epoch, const Context& context
 /// Takes back the last reduction of cwnd.
 void undo(Tcb& tcb, Flight& flight, Instant now, Context& context);
 
+// repairs.cpp
+
+/// Sends what is lost again, as far as cwnd goes. False when the output is full.
+[[nodiscard]] bool transmit_repairs(Tcb& tcb, Flight& flight, Instant now, Context& context);
+
+/// A tail loss probe of the last segment in flight; false when the peer's window has shrunk to
+/// before its end.
+[[nodiscard]] bool emit_last_again(Tcb& tcb, Flight& flight, Instant now, Context& context);
+
 // sack.cpp
 
 /// Takes the SACK blocks of an acknowledgement (RFC 2018, 2883), which has moved SND.UNA already.

@@ -1,6 +1,6 @@
 #include "internal.hpp"
 #include "recovery.hpp"
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 #include <array>

@@ -2,8 +2,8 @@
 #include "internal.hpp"
 #include "path_mtu.hpp"
 
+#include "tcp/clock.hpp"
 #include "tcp/half_open.hpp"
-#include "tcp/isn.hpp"
 
 #include <algorithm>
 
@@ -34,15 +34,14 @@ void agree_on_options(Tcb& tcb, const TcpSegment& segment, const Config& config)
 /// over from TIME-WAIT. One that acknowledges our SYN is new all the same.
 bool is_of_the_past(const Tcb& tcb, const TcpSegment& segment) {
     return tcb.heard_ms != 0 && segment.options.has_timestamps &&
-           static_cast<std::int32_t>(segment.options.ts_val - tcb.ts_recent) < 0;
+           is_older(segment.options.ts_val, tcb.ts_recent);
 }
 
 void take_peer_syn(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
     agree_on_options(tcb, segment, context.config(tcb));
     tcb.heard_ms = timestamp_clock(now);
     tcb.rcv.nxt = tcb.rcv.acked = segment.seq + 1;
-    tcb.rcv.edge =
-        tcb.rcv.nxt + std::min<std::uint32_t>(context.config(tcb).receive_buffer_bytes, UINT16_MAX);
+    tcb.rcv.edge = tcb.rcv.nxt + unscaled_window(context.config(tcb));
     // The window of a SYN is never scaled (RFC 7323 §2.2).
     tcb.snd.wnd = tcb.snd.wnd_max = segment.window;
     tcb.snd.wl1 = segment.seq;
@@ -73,8 +72,9 @@ void begin_sending(Tcb& tcb, const TcpSegment& segment, std::uint8_t retransmits
 
 void complete_open(Tcb& tcb, const TcpSegment& segment, Instant now, Context& context) {
     const SentRecord& syn = context.flights.record(context.flights[tcb.flight_slot].head);
-    begin_sending(tcb, segment, tcb.retransmits, syn.repeated ? 0 : round_trip_us(now - syn.sent),
-                  now, context);
+    const auto repeated = std::max<std::uint8_t>(tcb.retransmits, syn.repeated ? 1 : 0);
+    begin_sending(tcb, segment, repeated, syn.repeated ? 0 : round_trip_us(now - syn.sent), now,
+                  context);
     context.flights.end(tcb.flight_slot);
     tcb.flight_slot = Flight::none;
     tcb.rcv_mss = Tcb{}.rcv_mss;
@@ -122,6 +122,8 @@ Arrival arrives_in_syn_sent(Tcb& tcb, const TcpSegment& segment, const Slice& te
     take_peer_syn(tcb, segment, now, context);
     if (!ack_acceptable) {
         tcb.state = State::syn_received; // Simultaneous open.
+        tcb.retransmits = 0;             // It is the SYN,ACK now that is sent again.
+        tcb.rtt.restore(context.config(tcb));
         tcb.retransmit_deadline = now + tcb.rtt.rto();
         emit_syn(tcb, now, context);
         return arrival;

@@ -5,8 +5,6 @@
 
 namespace millrace::tcp {
 
-using wire::SeqNum;
-
 namespace {
 
 /// How long a peer may hold back the acknowledgement of a single segment (RFC 8985 §7.2).

@@ -116,6 +116,17 @@ bool two_segments_unacknowledged(const Tcb& tcb) {
     return tcb.rcv.nxt - tcb.rcv.acked >= 2 * std::int32_t{tcb.rcv_mss};
 }
 
+/// Memory that data out of order may pin. Under pressure it is a few segments', or those who send
+/// their data in tiny ones would have the others' dropped.
+std::uint32_t out_of_order_budget(const Tcb& tcb, const Reassembly& reassembly,
+                                  const Context& context) {
+    constexpr std::uint32_t segments_under_pressure = 4; // As of the window then.
+    const std::uint32_t all = receive_budget(tcb, context) + reassembly.charge();
+    return context.buffers.under_pressure()
+               ? std::min(all, segments_under_pressure * context.buffers.limits().packet_bytes)
+               : all;
+}
+
 void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Instant now,
                          Context& context, Arrival& arrival) {
     if (tcb.reassembly == Pool<Reassembly>::none) {
@@ -129,15 +140,13 @@ void accept_out_of_order(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Inst
     }
     Reassembly& reassembly = context.reassemblies[tcb.reassembly];
     if (text.length > 0) {
-        const std::uint32_t taken = reassembly.insert(
-            context.buffers, text, seq, receive_budget(tcb, context) + reassembly.charge());
-        arrival.references += taken;
-        context.counters.add(Counter::out_of_order_segments, taken > 0 ? 1 : 0);
-        if (taken == 0) {
-            const bool room = receive_budget(tcb, context) >= context.buffers.charge(text) &&
-                              context.buffers.nodes().available() > 0 &&
-                              !context.buffers.packets_are_scarce();
-            arrival.drop = room ? Drop::tcp_old_duplicate : Drop::tcp_out_of_order_budget;
+        const Reassembly::Inserted inserted = reassembly.insert(
+            context.buffers, text, seq, out_of_order_budget(tcb, reassembly, context));
+        arrival.references += inserted.references;
+        context.counters.add(Counter::out_of_order_segments, inserted.references > 0 ? 1 : 0);
+        if (inserted.references == 0) {
+            arrival.drop =
+                inserted.is_all_here ? Drop::tcp_old_duplicate : Drop::tcp_out_of_order_budget;
         }
     }
     if (fin) {
@@ -183,13 +192,13 @@ void accept_text(Tcb& tcb, SeqNum seq, const Slice& text, bool fin, Instant now,
     arrival.fin = fin;
 }
 
-void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Context& context) {
+void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Context& context) {
     // The user may have ended the connection while it looked at the text.
     if (!may_receive(tcb.state)) {
         return;
     }
     if (tcb.user_gone && arrival.text.length > used) {
-        abort(tcb, now, context);
+        abort(tcb, context);
         arrival.events |= event::aborted;
         return;
     }

@@ -1,7 +1,7 @@
 #include "tcp/time_wait.hpp"
 
 #include "internal.hpp"
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 
@@ -21,18 +21,13 @@ void emit_last_ack(TimeWait& entry, Instant now, Context& context) {
     header.flags = flag::ack;
     header.window = entry.window;
     if (entry.timestamps) {
-        header.options.has_timestamps = true;
-        header.options.ts_val = timestamp_clock(now) + entry.ts_offset;
-        header.options.ts_ecr = entry.ts_recent;
+        add_timestamps(header.options, now, entry.ts_offset, entry.ts_recent);
     }
     entry.answered_ms = std::max(timestamp_clock(now), 1U);
 }
 
 void emit_limited(TimeWait& entry, const Config& config, Instant now, Context& context) {
-    const auto interval = static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(config.challenge_ack_interval)
-            .count());
-    if (entry.answered_ms == 0 || timestamp_clock(now) + 1 - entry.answered_ms > interval) {
+    if (take_turn(entry.answered_ms, now, config.challenge_ack_interval)) {
         emit_last_ack(entry, now, context);
     }
 }
@@ -69,7 +64,7 @@ Reuse reuse_of(const TimeWait& entry, const TcpSegment& syn) {
 
 bool is_old_by_timestamp(const TimeWait& entry, const TcpSegment& segment) {
     return entry.timestamps && segment.options.has_timestamps &&
-           static_cast<std::int32_t>(segment.options.ts_val - entry.ts_recent) < 0;
+           is_older(segment.options.ts_val, entry.ts_recent);
 }
 
 bool acceptable(const TimeWait& entry, const TcpSegment& segment) {

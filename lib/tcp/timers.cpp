@@ -2,29 +2,11 @@
 #include "path_mtu.hpp"
 #include "recovery.hpp"
 
-#include "tcp/isn.hpp"
-
 #include <algorithm>
 
 namespace millrace::tcp {
 
-using wire::SeqNum;
-
 namespace {
-
-/// When the user's patience ends with what is in flight or waits for a window; `never` without a
-/// user timeout.
-Instant user_timeout_due(const Tcb& tcb, Instant now, const Context& context) {
-    const Duration timeout = context.config(tcb).user_timeout;
-    if (timeout <= Duration{}) {
-        return never;
-    }
-    if (tcb.flight_slot != Flight::none) {
-        return context.flights[tcb.flight_slot].progress + timeout;
-    }
-    const std::chrono::milliseconds waiting{timestamp_clock(now) - tcb.sent_ms};
-    return now - waiting + timeout;
-}
 
 /// R2 has been reached: the connection is given up (RFC 9293 §3.8.3).
 std::uint8_t give_up(Tcb& tcb, Context& context) {
@@ -33,7 +15,7 @@ std::uint8_t give_up(Tcb& tcb, Context& context) {
     return event::timed_out;
 }
 
-std::uint8_t handshake_timer(Tcb& tcb, Instant now, Context& context) {
+std::uint8_t handshake_timed_out(Tcb& tcb, Instant now, Context& context) {
     const std::uint8_t most = tcb.state == State::syn_sent ? context.config(tcb).syn_retries
                                                            : context.config(tcb).syn_ack_retries;
     if (tcb.retransmits >= most) {
@@ -55,9 +37,10 @@ unsigned retries_of(const Tcb& tcb, const Config& config) {
     return tcb.user_gone ? std::min(config.orphan_retries, config.retries) : config.retries;
 }
 
-std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
+std::uint8_t persist_timed_out(Tcb& tcb, Instant now, Context& context) {
     if (tcb.snd.wnd > 0 && !tcb.queue.empty()) {
-        emit_override(tcb, now, context); // Open after all, by less than is worth a segment.
+        // Open after all, by less than is worth a segment; or it was the cork that held it back.
+        emit_override(tcb, now, context);
         return 0;
     }
     ++tcb.retransmits; // Set back by whatever the peer answers.
@@ -70,7 +53,7 @@ std::uint8_t probe_timer(Tcb& tcb, Instant now, Context& context) {
 }
 
 /// RFC 6298 §5.4 to 5.6.
-std::uint8_t retransmission_timer(Tcb& tcb, Flight& flight, Instant now, Context& context) {
+std::uint8_t retransmission_timed_out(Tcb& tcb, Flight& flight, Instant now, Context& context) {
     context.counters.add(Counter::retransmission_timeouts);
     suspect_black_hole(tcb, flight, context);
     enter_loss(tcb, flight, context);
@@ -80,7 +63,7 @@ std::uint8_t retransmission_timer(Tcb& tcb, Flight& flight, Instant now, Context
     return 0;
 }
 
-std::uint8_t flight_timer(Tcb& tcb, Instant now, Context& context) {
+std::uint8_t flight_deadline_passed(Tcb& tcb, Instant now, Context& context) {
     Flight& flight = context.flights[tcb.flight_slot];
     switch (tcb.timer) {
     case RetransmitTimer::tail_loss_probe:
@@ -97,7 +80,7 @@ std::uint8_t flight_timer(Tcb& tcb, Instant now, Context& context) {
     case RetransmitTimer::retransmission:
         break;
     }
-    return retransmission_timer(tcb, flight, now, context);
+    return retransmission_timed_out(tcb, flight, now, context);
 }
 
 std::uint8_t retransmit_deadline_passed(Tcb& tcb, Instant now, Context& context) {
@@ -109,13 +92,14 @@ std::uint8_t retransmit_deadline_passed(Tcb& tcb, Instant now, Context& context)
         return give_up(tcb, context);
     }
     if (tcb.state == State::syn_sent || tcb.state == State::syn_received) {
-        return handshake_timer(tcb, now, context);
+        return handshake_timed_out(tcb, now, context);
     }
     if (tcb.retransmits >= retries_of(tcb, context.config(tcb)) &&
         (tcb.persisting || tcb.timer == RetransmitTimer::retransmission)) {
         return give_up(tcb, context);
     }
-    return tcb.persisting ? probe_timer(tcb, now, context) : flight_timer(tcb, now, context);
+    return tcb.persisting ? persist_timed_out(tcb, now, context)
+                          : flight_deadline_passed(tcb, now, context);
 }
 
 std::uint8_t user_deadline_passed(Tcb& tcb, Context& context) {
@@ -135,11 +119,6 @@ std::uint8_t user_deadline_passed(Tcb& tcb, Context& context) {
 }
 
 } // namespace
-
-void end_with_user_timeout(Tcb& tcb, Instant now, const Context& context) {
-    tcb.retransmit_deadline =
-        std::min(tcb.retransmit_deadline, user_timeout_due(tcb, now, context));
-}
 
 std::uint8_t deadline_passed(Tcb& tcb, Instant now, Context& context) {
     if (tcb.ack_deadline <= now) {

@@ -1,14 +1,20 @@
 #include "internal.hpp"
 
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 
 #include <algorithm>
 
 namespace millrace::tcp {
 
-using wire::SeqNum;
 using wire::TcpSegment;
 namespace flag = wire::tcp_flag;
+
+namespace {
+
+/// A queue longer than half the sequence space could not be told from a shorter one.
+constexpr std::uint32_t queue_bytes_max = 1U << 31;
+
+} // namespace
 
 bool open(Tcb& tcb, const ActiveOpen& ours, Instant now, Context& context) {
     tcb = Tcb{};
@@ -53,9 +59,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const TcpSegment& segment, 
     tcb.snd_mss = std::max(handshake.snd_mss, mss_floor);
     tcb.snd.una = tcb.snd.nxt = handshake.iss + 1;
     tcb.rcv.nxt = tcb.rcv.acked = handshake.irs + 1;
-    // What the SYN,ACK offered, whose window is never scaled.
-    tcb.rcv.edge =
-        tcb.rcv.nxt + std::min<std::uint32_t>(context.config(tcb).receive_buffer_bytes, UINT16_MAX);
+    tcb.rcv.edge = tcb.rcv.nxt + unscaled_window(context.config(tcb));
     tcb.ts_recent = handshake.ts_recent;
     tcb.heard_ms = timestamp_clock(now);
     tcb.ts_offset = handshake.ts_offset;
@@ -78,11 +82,9 @@ std::uint32_t send_space(const Tcb& tcb, const Context& context) {
 }
 
 bool send(Tcb& tcb, const Slice& slice, Context& context) {
-    // A queue longer than half the sequence space could not be told from a shorter one.
-    constexpr std::uint32_t longest = 1U << 31;
     const std::uint32_t charge = context.buffers.charge(slice);
     if (tcb.fin_queued || !may_send(tcb.state) || slice.length == 0 ||
-        slice.length > longest - tcb.queue.length ||
+        slice.length > queue_bytes_max - tcb.queue.length ||
         (charge > 0 && send_space(tcb, context) == 0) ||
         !context.buffers.append(tcb.queue, slice)) {
         return false;
@@ -92,9 +94,8 @@ bool send(Tcb& tcb, const Slice& slice, Context& context) {
 }
 
 std::uint32_t send_copy(Tcb& tcb, std::span<const std::byte> bytes, Context& context) {
-    constexpr std::uint32_t longest = 1U << 31;
-    const std::size_t count =
-        std::min<std::size_t>({bytes.size(), send_space(tcb, context), longest - tcb.queue.length});
+    const std::size_t count = std::min<std::size_t>(
+        {bytes.size(), send_space(tcb, context), queue_bytes_max - tcb.queue.length});
     return context.buffers.append_copy(tcb.queue, bytes.first(count), tcb.send_charge);
 }
 
@@ -111,7 +112,7 @@ bool close(Tcb& tcb, Instant now, Context& context) {
         return true;
     }
     if (!tcb.unread.empty()) {
-        abort(tcb, now, context);
+        abort(tcb, context);
         return true;
     }
     tcb.user_gone = true;
@@ -126,8 +127,7 @@ bool close(Tcb& tcb, Instant now, Context& context) {
     return false;
 }
 
-void abort(Tcb& tcb, Instant now, Context& context) {
-    static_cast<void>(now);
+void abort(Tcb& tcb, Context& context) {
     switch (tcb.state) {
     case State::syn_received:
     case State::established:

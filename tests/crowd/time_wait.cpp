@@ -5,7 +5,7 @@
 #include "link.hpp"
 #include "stack/worker.hpp"
 #include "support/memory_nic.hpp"
-#include "tcp/isn.hpp"
+#include "tcp/clock.hpp"
 #include "wire/tcp.hpp"
 
 #include <gtest/gtest.h>

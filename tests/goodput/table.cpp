@@ -112,7 +112,7 @@ std::vector<Row> from_text(const std::string& text) {
     return rows;
 }
 
-std::string what_dropped(const std::vector<Row>& table, const std::vector<Row>& now) {
+std::string what_changed(const std::vector<Row>& table, const std::vector<Row>& now) {
     std::string text;
     for (const Row& row : now) {
         const auto before =
@@ -123,11 +123,15 @@ std::string what_dropped(const std::vector<Row>& table, const std::vector<Row>& 
         }
         for (std::size_t i = 0; i < algorithms.size(); ++i) {
             const std::uint64_t was = before->kbit_per_second[i];
-            if (std::uint64_t{row.kbit_per_second[i]} * 10 < was * 9) {
+            const std::uint64_t is = row.kbit_per_second[i];
+            if (is * 10 < was * 9 || is * 10 > was * 11) {
                 text += fmt::format("{}  {}: {} kbit/s, {} in the table\n", path_text(row),
-                                    algorithm_names[i], row.kbit_per_second[i], was);
+                                    algorithm_names[i], is, was);
             }
         }
+    }
+    if (table.size() != now.size()) {
+        text += fmt::format("{} paths, {} in the table\n", now.size(), table.size());
     }
     return text;
 }

@@ -30,8 +30,9 @@ void measure(Row& row);
 /// The rows of a table, or nothing when it cannot be read.
 [[nodiscard]] std::vector<Row> from_text(const std::string& text);
 
-/// Which cells of `now` are less than nine tenths of what the table says, or are not in it; one
-/// line each.
-[[nodiscard]] std::string what_dropped(const std::vector<Row>& table, const std::vector<Row>& now);
+/// Which cells of `now` are more than a tenth less or more than the table says, and which paths
+/// only one of both has; one line each. What is better must be written down, or it could be lost
+/// again.
+[[nodiscard]] std::string what_changed(const std::vector<Row>& table, const std::vector<Row>& now);
 
 } // namespace millrace::goodput

@@ -11,6 +11,7 @@ class Idle:
     WINDOW_S = 2 if cases.quick else 5
     SHARE_MAX = 0.05
 
+    # F3.idle
     def test_an_idle_server_uses_under_five_percent_of_a_core(self):
         with self.serving(daemons.http(self.site())) as (link, daemon):
             clients.curl(link.client, clients.url(links.SERVER4))

@@ -49,6 +49,7 @@ class Ends(Case):
                 connection.shutdown(socket.SHUT_WR)
                 self.assertEqual(connection.recv(1), b"")
 
+    # F1.source
     def test_source_sends_what_was_configured_and_closes(self):
         with self.serving(daemons.source(1_234_567)) as (link, _):
             with link.client.connect(links.SERVER6, daemons.SOURCE_PORT) as connection:

@@ -354,7 +354,7 @@ Script parse(const std::string& path, const std::string& text) {
         }
     }
     if (script.title.empty()) {
-        throw Failure{1, "the first comment says which row of BEHAVIOUR.md the script shows"};
+        throw Failure{1, "the first comment says which id of docs/behaviour.md the script shows"};
     }
     return script;
 }

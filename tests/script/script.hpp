@@ -77,7 +77,7 @@ struct Setting {
 
 struct Script {
     std::string path;
-    std::string title; ///< The first comment: which row of BEHAVIOUR.md it shows, and how.
+    std::string title; ///< The first comment: which id of docs/behaviour.md it shows, and how.
     std::vector<Setting> settings;
     std::vector<Event> events;
 };

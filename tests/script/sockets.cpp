@@ -339,6 +339,12 @@ Outcome Sockets::set_option(Endpoint& endpoint, const Call& call, unsigned line)
         }
         return {};
     }
+    if (option == "TCP_CORK") {
+        const bool corked = is_on(value);
+        act(endpoint,
+            [corked](stack::Socket& socket) { corked ? socket.cork() : socket.uncork(); });
+        return {};
+    }
     if (option == "SO_LINGER") {
         if (value != "{onoff=1, linger=0}") {
             throw Failure{line, "the stack knows {onoff=1, linger=0} alone"};

@@ -47,8 +47,9 @@ std::vector<Entry> make_entries() {
 std::vector<Entry> entries = make_entries();
 std::vector<FourTuple6> tuples6(rounds);
 std::array<std::uint64_t, rounds> hashes;
-std::array<std::uint32_t, Table<FourTuple4>::burst_most> found;
-std::array<FourTuple4, Table<FourTuple4>::burst_most> burst;
+constexpr std::size_t burst_size = 32;
+std::array<std::uint32_t, burst_size> found;
+std::array<FourTuple4, burst_size> burst;
 const HashKey key{SipKey{1, 2}};
 const Toeplitz rss{std::array<std::uint8_t, 40>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}};
 Table<FourTuple4> table{4 * rounds, key, *std::pmr::new_delete_resource()};
@@ -78,7 +79,7 @@ MEASURED(table_find_miss, keep(table.find(~hashes[i], [&](std::uint32_t index) {
              return entries[index].key == entries[i].key;
          })))
 MEASURED(table_hash_and_find_32_in_a_burst, {
-    std::array<std::uint64_t, Table<FourTuple4>::burst_most> burst_hashes;
+    std::array<std::uint64_t, burst_size> burst_hashes;
     table.hash_all(burst, burst_hashes);
     table.find_all(
         burst_hashes, found, [](std::uint32_t index) { __builtin_prefetch(&entries[index]); },

@@ -47,13 +47,32 @@ class Session {
         settings.no_delay = (first & 8U) == 0;
         settings.linger_zero = (first & 0xf0U) == 0xf0U;
         settings.start = starts[second & 3U];
-        settings.receive_buffer_bytes = buffers[second >> 2U & 3U];
+        settings.tcp.retries = 4;
+        settings.tcp.receive_buffer_bytes = buffers[second >> 2U & 3U];
+        settings.tcp.send_buffer_bytes = settings.tcp.receive_buffer_bytes;
         settings.reuse = (second & 0x30U) == 0x30U   ? tcp::ReusePolicy::off
                          : (second & 0x30U) == 0x20U ? tcp::ReusePolicy::strict
                                                      : tcp::ReusePolicy::timestamps;
-        settings.congestion = (second & 0x40U) != 0 ? tcp::CongestionAlgorithm::new_reno
-                                                    : tcp::CongestionAlgorithm::cubic;
+        settings.tcp.congestion = (second & 0x40U) != 0 ? tcp::CongestionAlgorithm::new_reno
+                                                        : tcp::CongestionAlgorithm::cubic;
+        if ((second & 0x80U) != 0) {
+            choose_what_few_configure(choices.byte(), settings);
+        }
         return settings;
+    }
+
+    static void choose_what_few_configure(std::uint8_t choice, LiveSettings& settings) {
+        static constexpr std::array<tcp::EcnPolicy, 4> ecn{
+            tcp::EcnPolicy::off, tcp::EcnPolicy::accept, tcp::EcnPolicy::on, tcp::EcnPolicy::on};
+        settings.tcp.ecn = ecn[choice & 3U];
+        settings.tcp.pacing = (choice & 4U) != 0;
+        settings.tcp.keep_alive = (choice & 8U) != 0;
+        settings.tcp.keep_alive_idle = 60s;
+        settings.tcp.user_timeout = (choice & 16U) != 0 ? 30s : 0s;
+        settings.tcp.mtu_probing =
+            (choice & 32U) != 0 ? tcp::MtuProbing::always : tcp::MtuProbing::on_black_hole;
+        settings.defer_accept = (choice & 64U) != 0 ? 3s : 0s;
+        settings.corked = (choice & 128U) != 0;
     }
 
     void step() {

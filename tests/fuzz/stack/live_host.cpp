@@ -27,10 +27,7 @@ stack::WorkerSettings LiveHost::worker_settings(const LiveSettings& settings) {
     worker.interface.ipv6 = {{script::our_address<wire::Ipv6Addr>(), 64}};
     worker.control.ipv4_announcements = 0;
     worker.control.ipv6_probes = 0;
-    worker.tcp.front().receive_buffer_bytes = settings.receive_buffer_bytes;
-    worker.tcp.front().send_buffer_bytes = settings.receive_buffer_bytes;
-    worker.tcp.front().congestion = settings.congestion;
-    worker.tcp.front().retries = 4;
+    worker.tcp.front() = settings.tcp;
     const bool small = settings.small_pools;
     worker.buffers = {.nodes = small ? 24U : 1024U,
                       .chunks = small ? 4U : 64U,
@@ -51,10 +48,12 @@ LiveHost::LiveHost(const LiveSettings& settings)
                                                       {.multi_segment = settings.multi_segment}},
       worker_{nic_, worker_settings(settings), nullptr, now_} {
     user.family = settings.family;
+    user.corks = settings.corked;
     stack::ListenerOptions options;
     options.no_delay = settings.no_delay;
     options.linger_zero = settings.linger_zero;
     options.time_wait_policy = settings.reuse;
+    options.defer_accept = settings.defer_accept;
     opens_ = worker_.listen(options, LiveService{&user});
     options.port = listening;
     worker_.listen(options, LiveService{&user});

@@ -18,8 +18,9 @@ struct LiveSettings {
     bool no_delay = true;
     bool linger_zero = false;
     tcp::ReusePolicy reuse = tcp::ReusePolicy::timestamps;
-    tcp::CongestionAlgorithm congestion = tcp::CongestionAlgorithm::cubic;
-    std::uint32_t receive_buffer_bytes = 65536;
+    bool corked = false;
+    Duration defer_accept{};
+    tcp::Config tcp;
     Duration start{};
 };
 

@@ -44,6 +44,9 @@ std::uint32_t LiveService::receive(stack::Socket& socket, const Slice& text) {
 
 void LiveService::write(stack::Socket& socket) const {
     Live& connection = live(socket);
+    if (user->corks) {
+        socket.cork();
+    }
     std::vector<std::byte> bytes(user->write_bytes);
     for (std::uint32_t i = 0; i < bytes.size(); ++i) {
         bytes[i] = script::text_at((connection.next_out + i).value());
@@ -54,6 +57,7 @@ void LiveService::write(stack::Socket& socket) const {
 void LiveService::acts(stack::Socket& socket) const {
     switch (user->act) {
     case Act::nothing:
+        socket.uncork();
         return;
     case Act::write:
         write(socket);

@@ -30,6 +30,7 @@ struct LiveUser {
     std::uint32_t write_bytes = 0;
     std::uint32_t appetite = UINT32_MAX; ///< Bytes taken of each slice; the rest comes again.
     bool closes_with_peer = true;
+    bool corks = false; ///< What it writes, until it does nothing.
 };
 
 /// The service behind every listener.

@@ -1,4 +1,4 @@
-// What a person is told of each mistake, word for word (BEHAVIOUR F4).
+// What a person is told of each mistake, word for word.
 
 #include "runtime/config.hpp"
 

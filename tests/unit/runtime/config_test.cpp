@@ -29,6 +29,8 @@ name = "net0"
 device = "net_tap0,iface=tap0"
 mac = "02:00:00:00:00:01"
 mtu = 1400
+ttl = 32
+dscp = 46
 addresses = ["198.18.0.2/24", "2001:db8::2/64"]
 gateways = ["198.18.0.1", "2001:db8::1"]
 queues = 2
@@ -131,6 +133,8 @@ TEST(Config, ReadsPortsWorkersAndEnvironment) {
     ASSERT_TRUE(port.mac.has_value());
     EXPECT_EQ(port.mac->to_string(), "02:00:00:00:00:01");
     EXPECT_EQ(port.mtu, 1400);
+    EXPECT_EQ(port.ttl, 32);
+    EXPECT_EQ(port.dscp, 46);
     ASSERT_EQ(port.addresses.size(), 2U);
     EXPECT_EQ(to_string(port.addresses[0]), "198.18.0.2/24");
     EXPECT_EQ(to_string(port.addresses[1]), "2001:db8::2/64");

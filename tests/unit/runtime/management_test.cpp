@@ -132,6 +132,7 @@ class Management : public testing::Test {
     std::thread thread;
 };
 
+// F3.management
 TEST_F(Management, TellsItsVersion) {
     start();
     EXPECT_THAT(asked({{"command", "version"}}),

@@ -13,6 +13,7 @@ std::string stream(std::size_t bytes) {
     return text;
 }
 
+// F1.source
 TEST(Source, SendsAndCloses) {
     ServiceHarness harness{Source{200'000, Source::Then::close}};
     Client client{harness};

@@ -293,6 +293,23 @@ TEST_F(ActiveOpen, AFailedAttemptIsToldOnceWithItsReason) {
     EXPECT_FALSE(worker->with_socket(unwanted.key, now, [](Socket&) {}));
 }
 
+// B7.unreachable
+TEST_F(ActiveOpen, EndsWhenTheNeighbourDoesNotAnswer) {
+    start();
+    const wire::Ipv4Addr nobody{198, 18, 0, 77};
+    const auto opening = connect(Key{{}, nobody, 0, 80});
+    ASSERT_EQ(opening.result, ConnectResult::opening);
+    poll();
+    pass(2900ms); // Three requests, a second apart.
+    EXPECT_THAT(heard, IsEmpty());
+    pass(200ms);
+    EXPECT_THAT(heard, ElementsAre(Heard{opening.key.local_port, SocketEvent::failed,
+                                         EndReason::unreachable}));
+    EXPECT_THAT(sent(), IsEmpty());
+    EXPECT_EQ(worker->core().drops[wire::Drop::neighbour_unreachable], 3U);
+    EXPECT_EQ(count(Counter::icmp_soft_errors), 0U);
+}
+
 TEST_F(ActiveOpen, AnEndHasItsReason) {
     start();
     const auto opening = connect();

@@ -289,7 +289,7 @@ TEST_F(CloseTest, B4_a_close_while_looking_at_text_that_is_left) {
 TEST_F(CloseTest, B5_an_abort_while_looking_at_text) {
     established();
     user_takes = 0;
-    user_does = [this] { abort(tcb, now, context); };
+    user_does = [this] { abort(tcb, context); };
     EXPECT_SENT(arrive({.flags = FPA, .length = 100}).out, {.ack = 1, .flags = RA});
     EXPECT_EQ(tcb.state, State::closed);
     EXPECT_EQ(tcb.unread.length, 0U);

@@ -3,9 +3,9 @@
 #include "invariants.hpp"
 #include "notation.hpp"
 #include "packet_store.hpp"
+#include "tcp/clock.hpp"
 #include "tcp/engine.hpp"
 #include "tcp/half_open.hpp"
-#include "tcp/isn.hpp"
 #include "tcp/time_wait.hpp"
 
 #include <gtest/gtest.h>
@@ -52,7 +52,7 @@ class EngineTest : public testing::Test {
     Ends ends;
     Buffers buffers{Buffers::Limits{.nodes = 8192, .chunks = 1024, .packet_bytes = 2304}};
     Pool<Reassembly> reassemblies{16};
-    Flights flights{Flights::Limits{.flights = 16, .records = 4096}};
+    Flights flights{Flights::Limits{.flights = 64, .records = 16384}};
     Counters counters;
     Output output;
     Context context{{&config, 1}, buffers, reassemblies, flights, counters, output};
@@ -138,7 +138,7 @@ class EngineTest : public testing::Test {
         expect_few_put_out();
         if (arrival.has_text()) {
             const std::uint32_t used = show_to_user(arrival.text);
-            take_text(tcb, arrival, used, now, context);
+            take_text(tcb, arrival, used, context);
             expect_few_put_out();
         }
         packets.retain(packet, arrival.references);
@@ -233,7 +233,7 @@ class EngineTest : public testing::Test {
 
     std::vector<Seg> user_aborts() {
         sent.clear();
-        abort(tcb, now, context);
+        abort(tcb, context);
         flush_all();
         return sent;
     }

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace millrace::tcp {
 namespace {
 
@@ -11,16 +13,42 @@ class FlightTest : public RecoveryTest {
   protected:
     /// Takes records until none is left but those that are kept back.
     void run_dry(Flights& of) {
-        const std::uint32_t hog = of.begin(wire::SeqNum{0});
-        wire::SeqNum at{0};
         while (of.records().available() > of.flights().available()) {
-            of.append(of[hog], at, at + 1, Instant{});
-            at += 1;
+            hogs_.push_back(of.begin(wire::SeqNum{0}));
+            ASSERT_NE(hogs_.back(), Flights::none);
+            Flight& hog = of[hogs_.back()];
+            std::uint32_t records = 0;
+            for (wire::SeqNum at{0}; records == 0 || hog.records > records; at += 1) {
+                records = hog.records;
+                of.append(hog, at, at + 1, Instant{});
+            }
         }
-        hog_ = hog;
     }
-    std::uint32_t hog_ = Flights::none;
+
+    void end_hogs() {
+        for (const std::uint32_t hog : hogs_) {
+            flights.end(hog);
+        }
+    }
+
+    std::vector<std::uint32_t> hogs_;
 };
+
+// E6.pools
+TEST(Flights, NoNumberOfFlightsTakesTheRecordsOfTheNext) {
+    Flights flights{{.flights = 20, .records = 8192}};
+    const auto sends = [&](wire::SeqNum iss, std::uint32_t segments) -> const Flight& {
+        Flight& flight = flights[flights.begin(iss)];
+        for (std::uint32_t i = 0; i < segments; ++i) {
+            flights.append(flight, iss + i, iss + i + 1, Instant{1s});
+        }
+        return flight;
+    };
+    for (std::uint32_t i = 0; i < 15; ++i) {
+        EXPECT_GT(sends(wire::SeqNum{i << 16U}, 5000).records, 100U);
+    }
+    EXPECT_EQ(sends(wire::SeqNum{0}, 100).records, 100U);
+}
 
 TEST_F(FlightTest, E6_without_records_streams_go_on_and_losses_are_repaired) {
     run_dry(flights);
@@ -43,7 +71,7 @@ TEST_F(FlightTest, E6_without_records_streams_go_on_and_losses_are_repaired) {
     }
     EXPECT_EQ(tcb.flight_slot, Flight::none);
     EXPECT_EQ(tcb.snd.una, ends.iss + at(10));
-    flights.end(hog_);
+    end_hogs();
 }
 
 TEST_F(FlightTest, E6_without_records_round_trips_are_not_mismeasured) {
@@ -59,7 +87,7 @@ TEST_F(FlightTest, E6_without_records_round_trips_are_not_mismeasured) {
     }
     EXPECT_GE(tcb.rtt.srtt_us, 90'000U);
     release(tcb, context);
-    flights.end(hog_);
+    end_hogs();
 }
 
 TEST_F(FlightTest, E6_a_connection_that_finds_no_flight_sends_later) {

@@ -1,6 +1,7 @@
 // B2, B3 and B6: how connections begin, from both sides.
 
 #include "engine_fixture.hpp"
+#include "tcp/isn.hpp"
 
 #include <gtest/gtest.h>
 
@@ -270,7 +271,7 @@ TEST_F(ActiveOpenTest, B2_data_on_a_syn_ack_is_delivered) {
     segment.payload = packet.bytes();
     Arrival arrival = segment_arrives(tcb, segment, packet, now, context);
     ASSERT_EQ(arrival.text.length, 50U);
-    take_text(tcb, arrival, 50, now, context);
+    take_text(tcb, arrival, 50, context);
     packets.release(packet);
     sent.clear();
     flush_all();

@@ -61,7 +61,8 @@ class ReassemblyTest : public testing::TestWithParam<std::uint32_t> {
     std::uint32_t insert(std::uint32_t place, std::uint32_t length,
                          std::uint32_t budget = UINT32_MAX / 2) {
         const Slice packet = packets.make(stream, place, length);
-        const std::uint32_t references = reassembly.insert(buffers, packet, zero + place, budget);
+        const std::uint32_t references =
+            reassembly.insert(buffers, packet, zero + place, budget).references;
         packets.retain(packet, references);
         packets.release(packet);
         return references;
@@ -181,7 +182,7 @@ TEST_P(ReassemblyTest, D4_a_block_that_was_forgotten_is_whole_when_it_grows) {
 TEST_P(ReassemblyTest, D1_the_first_to_arrive_is_believed) {
     insert(100, 10);
     const Slice other = packets.make(stream + 1, 95, 20);
-    packets.retain(other, reassembly.insert(buffers, other, zero + 95, 1U << 20));
+    packets.retain(other, reassembly.insert(buffers, other, zero + 95, 1U << 20).references);
     packets.release(other);
     const std::uint32_t first = reassembly.take_next(buffers, zero + 95);
     EXPECT_EQ(buffers.node(first).slice.length, 5U);
@@ -206,6 +207,27 @@ TEST_P(ReassemblyTest, E3_the_budget_counts_true_memory) {
     // Around a piece that is there it takes two, of which only one fits.
     EXPECT_EQ(insert(99, 10, 3 * 2304), 1U);
     EXPECT_EQ(blocks()[0], (Reference::Run{99, 101}));
+}
+
+// A peer cannot make each of its segments a walk along thousands of others.
+TEST_P(ReassemblyTest, E3_what_is_far_from_all_that_is_known_is_left_out) {
+    constexpr std::uint32_t pieces = 1200;
+    for (std::uint32_t i = 0; i < pieces; ++i) {
+        ASSERT_EQ(insert(10 + 2 * i, 1), 1U);
+    }
+    EXPECT_EQ(insert(11 + 2 * 1100, 1), 0U);
+    EXPECT_EQ(insert(11 + 2 * 900, 1), 1U) << "near enough to the first";
+    EXPECT_EQ(insert(11 + 2 * 1100, 1), 1U) << "near enough to the last";
+    EXPECT_EQ(insert(10 + 2 * pieces, 1), 1U);
+}
+
+TEST_P(ReassemblyTest, E3_a_repetition_in_a_long_run_is_said_with_the_whole_run) {
+    constexpr std::uint32_t pieces = 3000;
+    for (std::uint32_t i = 0; i < pieces; ++i) {
+        ASSERT_EQ(insert(10 + i, 1), 1U);
+    }
+    EXPECT_EQ(insert(10, 1), 0U);
+    EXPECT_EQ(blocks(), (std::vector<Reference::Run>{{10, 10 + pieces}}));
 }
 
 TEST_P(ReassemblyTest, B4_a_fin_is_kept_and_forgotten) {

@@ -6,7 +6,6 @@
 #include "packet_store.hpp"
 #include "tcp/engine.hpp"
 #include "tcp/half_open.hpp"
-#include "tcp/isn.hpp"
 #include "tcp/time_wait.hpp"
 
 #include <gtest/gtest.h>
@@ -261,7 +260,7 @@ class Soak {
                 used = std::min(plan_.takes[i], arrival.text.length);
                 check(i, arrival.text.first(used));
             }
-            take_text(end.tcb, arrival, used, now_, end.context);
+            take_text(end.tcb, arrival, used, end.context);
         }
         EXPECT_LE(end.output.segments().size(), Output::reserve);
         end.packets.retain(packet, arrival.references);

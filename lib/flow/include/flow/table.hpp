@@ -121,7 +121,7 @@ class Table {
     /// What find() says when there is no such entry. No entry may have this index.
     static constexpr std::uint32_t none = Bucket::none;
     /// The most that one call of the bulk functions takes.
-    static constexpr std::size_t burst_most = 32;
+    static constexpr std::size_t burst_most = 64;
 
     /// Room for `capacity` entries, taken from `memory` at once and given back at the end.
     Table(std::uint32_t capacity, const HashKey& key, std::pmr::memory_resource& memory)
@@ -218,13 +218,13 @@ class Table {
     void find_all(std::span<const std::uint64_t> hashes, std::span<std::uint32_t> found,
                   PrefetchEntry&& prefetch_entry, Equal&& equal) const {
         MILLRACE_ASSERT(hashes.size() <= burst_most && found.size() >= hashes.size());
-        std::uint32_t further_on = 0; // A bit where nothing is at home, but may be further on.
+        std::uint64_t further_on = 0; // A bit where nothing is at home, but may be further on.
         for (std::size_t i = 0; i < hashes.size(); ++i) {
             const Bucket& bucket = buckets_[home_of(hashes[i])];
             const unsigned match = bucket.match(tag_of(hashes[i]));
             if (match == 0) [[unlikely]] {
                 found[i] = none;
-                further_on |= std::uint32_t{bucket.passed != 0} << i;
+                further_on |= std::uint64_t{bucket.passed != 0} << i;
                 continue;
             }
             found[i] = bucket.index(static_cast<unsigned>(std::countr_zero(match)));

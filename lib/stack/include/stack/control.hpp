@@ -176,6 +176,9 @@ class Control {
     [[nodiscard]] Result malformed(std::span<std::byte> buffer, const wire::Ipv6Packet& packet,
                                    wire::Drop why, Instant now);
 
+    /// Counts an ICMP error about TCP, where its connection is; others are counted as they come.
+    void note_error() { counters_.add(ControlCounter::errors_received); }
+
     /// Calls `emit(std::span<const std::byte> frame)` for each frame that is to be sent now without
     /// having been asked for: probes, announcements, group reports, solicitations. Once per poll.
     template <class F>

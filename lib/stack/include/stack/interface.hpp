@@ -20,7 +20,9 @@ template <class Addr>
 /// One port as IP sees it. It does not change while workers run, so they share it.
 struct Interface {
     wire::MacAddr mac;
-    std::uint16_t mtu = 1500;                       ///< Bytes of the largest IP packet.
+    std::uint16_t mtu = 1500;    ///< Bytes of the largest IP packet.
+    std::uint8_t hop_limit = 64; ///< Or TTL, of what we send (what discovers the link has its own).
+    std::uint8_t dscp = 0;       ///< Of our TCP segments (RFC 2474).
     std::vector<wire::Prefix<wire::Ipv4Addr>> ipv4; ///< Our addresses, each with its subnet.
     std::vector<wire::Prefix<wire::Ipv6Addr>> ipv6; ///< Likewise; see `add_link_local`.
     std::optional<wire::Ipv4Addr> gateway4;

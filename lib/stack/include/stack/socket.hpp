@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 #include "tcp/engine.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -54,8 +55,14 @@ class Socket {
     [[nodiscard]] const SocketOrigin& origin() const { return origin_; }
     [[nodiscard]] Instant now() const { return now_; }
 
-    /// Bytes that `send` and `send_copy` would take now.
+    /// Bytes that the connection may queue now.
     [[nodiscard]] std::uint32_t send_space() const { return tcp::send_space(tcb_, context_); }
+
+    /// Bytes that `send_copy` would take now: the worker's memory may be shorter than the
+    /// connection's.
+    [[nodiscard]] std::uint32_t copy_space() const {
+        return std::min(send_space(), context_.buffers.copy_room(tcb_.queue));
+    }
 
     /// Bytes queued and not yet acknowledged by the peer.
     [[nodiscard]] std::uint32_t queued_bytes() const { return tcb_.queue.length; }
@@ -68,6 +75,13 @@ class Socket {
     [[nodiscard]] std::uint32_t send_copy(std::span<const std::byte> bytes) {
         return tcp::send_copy(tcb_, bytes, context_);
     }
+
+    /// Keeps back a segment that is not full until `uncork`, a FIN, or `tcp::cork_time` without
+    /// anything in flight: for who queues a message in pieces. As Linux's TCP_CORK.
+    void cork() { tcb_.corked = true; }
+
+    /// What was kept back goes as Nagle's algorithm lets it.
+    void uncork() { tcb_.corked = false; }
 
     /// A FIN after what is queued; what the peer sends still reaches the service.
     void shutdown() { tcp::shutdown(tcb_); }
@@ -83,7 +97,7 @@ class Socket {
     }
 
     /// A reset, now.
-    void abort() { tcp::abort(tcb_, now_, context_); }
+    void abort() { tcp::abort(tcb_, context_); }
 
     /// Asks for one `deadline` event at `when`; replaces an earlier wish, `never` takes it back.
     void set_deadline(Instant when) {

@@ -76,6 +76,9 @@ class TcpHost {
     /// An ICMP error quotes a segment of ours; one that is not in flight is dropped.
     void error_arrives(const QuotedSegment<Addr>& quoted, Instant now);
 
+    /// A segment of ours could not leave, as the next hop does not answer for its address.
+    void neighbour_failed(const QuotedSegment<Addr>& quoted, Instant now);
+
     /// True for a four-tuple that stands in this worker's table.
     [[nodiscard]] bool has(const Key& key) const;
 
@@ -141,6 +144,8 @@ class TcpHost {
 
     // Finding
     [[nodiscard]] Reference find(const Key& key, std::uint64_t hash) const;
+    void find_burst();
+    [[nodiscard]] bool is_of(Reference reference, const Key& key) const;
     [[nodiscard]] std::uint32_t find_set_aside(const Key& key, std::uint64_t hash) const;
     [[nodiscard]] bool is_set_aside(Reference reference) const;
     [[nodiscard]] Key key_of(Reference reference) const;
@@ -160,7 +165,7 @@ class TcpHost {
 
     // ICMP
     [[nodiscard]] ConnectionType* connection_of(const QuotedSegment<Addr>& quoted);
-    void unreachable(ConnectionType& connection, Instant now);
+    [[nodiscard]] bool end_attempt(ConnectionType& connection, Instant now);
     void packet_too_big(ConnectionType& connection, const QuotedSegment<Addr>& quoted, Instant now);
 
     [[nodiscard]] std::optional<Summary<Addr>> summary_of(Reference reference) const;
@@ -252,9 +257,13 @@ class TcpHost {
 
 } // namespace millrace::stack
 
-#include "stack/tcp_host_errors.hpp"  // IWYU pragma: keep
-#include "stack/tcp_host_input.hpp"   // IWYU pragma: keep
-#include "stack/tcp_host_life.hpp"    // IWYU pragma: keep
-#include "stack/tcp_host_open.hpp"    // IWYU pragma: keep
-#include "stack/tcp_host_output.hpp"  // IWYU pragma: keep
-#include "stack/tcp_host_service.hpp" // IWYU pragma: keep
+#include "stack/tcp_host_accept.hpp"    // IWYU pragma: keep
+#include "stack/tcp_host_errors.hpp"    // IWYU pragma: keep
+#include "stack/tcp_host_half_open.hpp" // IWYU pragma: keep
+#include "stack/tcp_host_input.hpp"     // IWYU pragma: keep
+#include "stack/tcp_host_life.hpp"      // IWYU pragma: keep
+#include "stack/tcp_host_open.hpp"      // IWYU pragma: keep
+#include "stack/tcp_host_output.hpp"    // IWYU pragma: keep
+#include "stack/tcp_host_service.hpp"   // IWYU pragma: keep
+#include "stack/tcp_host_time_wait.hpp" // IWYU pragma: keep
+#include "stack/tcp_host_walk.hpp"      // IWYU pragma: keep

@@ -34,25 +34,34 @@ void TcpHost<Addr, C>::error_arrives(const QuotedSegment<Addr>& quoted, Instant 
         packet_too_big(*connection, quoted, now);
         return;
     case Complaint::unreachable:
-        unreachable(*connection, now);
+        if (!end_attempt(*connection, now)) {
+            core_.counters.add(Counter::icmp_soft_errors);
+        }
         return;
     case Complaint::other:
         return;
     }
 }
 
-/// Ends an attempt in SYN-SENT, as Linux does. Where the peer has answered it was there, and may be
-/// again: an error then is a soft one (RFC 5461 §2.2 and §4.1, against RFC 9293 §3.9.2.2's hard
-/// ones).
 template <class Addr, class C>
-void TcpHost<Addr, C>::unreachable(ConnectionType& connection, Instant now) {
+void TcpHost<Addr, C>::neighbour_failed(const QuotedSegment<Addr>& quoted, Instant now) {
+    if (ConnectionType* const connection = connection_of(quoted); connection != nullptr) {
+        static_cast<void>(end_attempt(*connection, now));
+    }
+}
+
+/// Ends an attempt in SYN-SENT, as Linux does. Where the peer has answered it was there, and may be
+/// again: false; an error then is a soft one (RFC 5461 §2.2 and §4.1, against RFC 9293 §3.9.2.2's
+/// hard ones).
+template <class Addr, class C>
+bool TcpHost<Addr, C>::end_attempt(ConnectionType& connection, Instant now) {
     if (connection.tcb.state != tcp::State::syn_sent) {
-        core_.counters.add(Counter::icmp_soft_errors);
-        return;
+        return false;
     }
     connection.end_reason = EndReason::unreachable;
-    tcp::abort(connection.tcb, now, core_.context);
+    tcp::abort(connection.tcb, core_.context);
     settle(connection, now);
+    return true;
 }
 
 /// RFC 1191 §3, RFC 8201 §4. What is smaller than any path's is as good as a lie: over IPv6 it is

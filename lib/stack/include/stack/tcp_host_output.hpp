@@ -80,33 +80,6 @@ void TcpHost<Addr, C>::connection_timer(timer::Node& node, Instant now) {
 }
 
 template <class Addr, class C>
-void TcpHost<Addr, C>::half_open_timer(timer::Node& node, Instant now) {
-    constexpr std::size_t offset = offsetof(Half, timer);
-    auto& half = *reinterpret_cast<Half*>(reinterpret_cast<std::byte*>(&node) - offset);
-    const tcp::HalfOpenVerdict verdict =
-        tcp::deadline_passed(half.tcp, local_end(half.listener), now, core_.context);
-    if (verdict == tcp::HalfOpenVerdict::remove) {
-        remove_half_open(half_open_.index_of(half), table_.hash(half.key()));
-        return;
-    }
-    if (!core_.output.empty()) {
-        send_routed(half.key(), now);
-    }
-    core_.wheel.schedule(half.timer,
-                         now + tcp::retransmit_after(half.tcp, config_of(half.listener)));
-}
-
-template <class Addr, class C>
-void TcpHost<Addr, C>::expire_time_wait(Instant now) {
-    constexpr int at_most = 64;
-    for (auto& queue : time_wait_queues_) {
-        for (int i = 0; i < at_most && queue.next_deadline(time_wait_) <= now; ++i) {
-            remove_time_wait(queue.oldest());
-        }
-    }
-}
-
-template <class Addr, class C>
 Instant TcpHost<Addr, C>::next_deadline() const {
     Instant nearest = never;
     for (const auto& queue : time_wait_queues_) {
@@ -117,8 +90,15 @@ Instant TcpHost<Addr, C>::next_deadline() const {
 
 template <class Addr, class C>
 Path<Addr> TcpHost<Addr, C>::path(const Key& key) const {
-    return {
-        core_.settings.interface.mac, {}, key.local, key.remote, key.local_port, key.remote_port};
+    const Interface& interface = core_.settings.interface;
+    return {.source_mac = interface.mac,
+            .destination_mac = {},
+            .source = key.local,
+            .destination = key.remote,
+            .source_port = key.local_port,
+            .destination_port = key.remote_port,
+            .hop_limit = interface.hop_limit,
+            .dscp = interface.dscp};
 }
 
 /// Sends what the engine has put out to a neighbour, or holds it until the neighbour is known.

@@ -102,7 +102,7 @@ void TcpHost<Addr, C>::deliver(ConnectionType& connection, Segment& in, tcp::Arr
             used = core_.listeners[connection.listener].receive(handle, arrival.text);
             references += handle.packet_references();
         }
-        tcp::take_text(connection.tcb, arrival, used, now, core_.context);
+        tcp::take_text(connection.tcb, arrival, used, core_.context);
     }
     references += arrival.references;
     if (references == 0) {

@@ -29,6 +29,8 @@ struct Path {
     Addr destination;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
+    std::uint8_t hop_limit = 0;
+    std::uint8_t dscp = 0;
 };
 
 /// The way out of one worker: makes packets of segments and hands them to the port in bursts. What
@@ -170,29 +172,27 @@ class Transmitter {
 
 namespace detail {
 
-inline std::size_t write_ip(std::byte* out, const wire::Ipv4Addr& source,
-                            const wire::Ipv4Addr& destination, wire::Ecn ecn,
+inline std::size_t write_ip(std::byte* out, const Path<wire::Ipv4Addr>& path, wire::Ecn ecn,
                             std::size_t payload_bytes) {
     // An atomic datagram (RFC 6864): it is never fragmented, so its id means nothing.
     wire::Ipv4Packet packet;
-    packet.source = source;
-    packet.destination = destination;
+    packet.source = path.source;
+    packet.destination = path.destination;
     packet.protocol = wire::ip_protocol::tcp;
-    packet.ttl = 64;
+    packet.ttl = path.hop_limit;
     packet.dont_fragment = true;
-    packet.traffic_class = wire::traffic_class(0, ecn);
+    packet.traffic_class = wire::traffic_class(path.dscp, ecn);
     return wire::write_ipv4(out, packet, payload_bytes);
 }
 
-inline std::size_t write_ip(std::byte* out, const wire::Ipv6Addr& source,
-                            const wire::Ipv6Addr& destination, wire::Ecn ecn,
+inline std::size_t write_ip(std::byte* out, const Path<wire::Ipv6Addr>& path, wire::Ecn ecn,
                             std::size_t payload_bytes) {
     wire::Ipv6Packet packet;
-    packet.source = source;
-    packet.destination = destination;
+    packet.source = path.source;
+    packet.destination = path.destination;
     packet.protocol = wire::ip_protocol::tcp;
-    packet.hop_limit = 64;
-    packet.traffic_class = wire::traffic_class(0, ecn);
+    packet.hop_limit = path.hop_limit;
+    packet.traffic_class = wire::traffic_class(path.dscp, ecn);
     return wire::write_ipv6(out, packet, payload_bytes);
 }
 
@@ -221,8 +221,7 @@ std::byte* Transmitter<N>::write_headers(Packet packet, const Path<Addr>& path,
     ethernet.source = path.source_mac;
     ethernet.ethertype = is_ipv4 ? wire::ethertype::ipv4 : wire::ethertype::ipv6;
     std::byte* const ip = frame + wire::ethernet_header_bytes;
-    detail::write_ip(ip, path.source, path.destination, segment.header.ecn,
-                     tcp_length + segment.payload_length);
+    detail::write_ip(ip, path, segment.header.ecn, tcp_length + segment.payload_length);
     if constexpr (is_ipv4) {
         if (!offloads_.ipv4_checksum) {
             wire::fill_ipv4_checksum(ip);

@@ -178,7 +178,9 @@ class Worker {
     void finish_control(Packet packet, Control::Result result);
     void send_control_frames(Instant now);
     template <class Addr>
-    void send_resolved(Neighbours<Addr>& neighbours);
+    void send_resolved(Neighbours<Addr>& neighbours, Instant now);
+    template <class Addr>
+    void tell_unreachable(std::span<const std::byte> ip, Instant now);
     void release_buffers();
 
     CoreType core_;
@@ -362,8 +364,8 @@ void Worker<N, S...>::release_everything(Instant now) {
     abort_all(now);
     neighbours4_.abandon_held();
     neighbours6_.abandon_held();
-    send_resolved(neighbours4_);
-    send_resolved(neighbours6_);
+    send_resolved(neighbours4_, now);
+    send_resolved(neighbours6_, now);
     core_.transmitter.flush();
     release_buffers();
     core_.transmitter.release_everything();

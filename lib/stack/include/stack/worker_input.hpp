@@ -146,6 +146,7 @@ void Worker<N, S...>::parse_icmp(Packet packet, const IpPacket& ip, bool steered
         if (!steered && !host<Addr>().has(quoted->key) && steer(packet, quoted->key)) {
             return;
         }
+        control_.note_error();
         host<Addr>().error_arrives(*quoted, now);
     }
     finish_control(packet, result);

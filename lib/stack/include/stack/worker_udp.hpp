@@ -45,6 +45,11 @@ void Worker<N, S...>::parse_udp(Packet packet, const IpPacket& ip, Instant now) 
         core_.drop(packet, drop);
         return;
     }
+    const bool unicast = core_.settings.interface.owns(ip.destination);
+    if (unicast && !control_.may_use(ip.destination)) {
+        core_.drop(packet, wire::Drop::ip_not_our_address);
+        return;
+    }
     const UdpService* const service = find_udp(ip, datagram.destination_port);
     if (service == nullptr) {
         finish_control(packet, control_.unreachable(room_for_reply(packet), ip,
@@ -54,9 +59,18 @@ void Worker<N, S...>::parse_udp(Packet packet, const IpPacket& ip, Instant now) 
     core_.counters.add(Counter::udp_datagrams_received);
     // One echo service that answers another's answer would never end.
     const bool loops = find_udp(ip, datagram.source_port) != nullptr;
-    const bool unicast = core_.settings.interface.owns(ip.destination);
     if (service->action == UdpAction::discard || loops || !unicast) {
         core_.nic.release(packet);
+        return;
+    }
+    std::size_t ip_bytes = ip.payload.size();
+    if constexpr (is_ipv4) {
+        ip_bytes += ip.header.size();
+    } else {
+        ip_bytes += ip.headers.size();
+    }
+    if (ip_bytes > core_.settings.interface.mtu) {
+        core_.drop(packet, wire::Drop::reply_too_long);
         return;
     }
     echo_udp(packet, ip, datagram);
@@ -68,7 +82,7 @@ template <Nic N, Service... S>
 template <class IpPacket>
 void Worker<N, S...>::echo_udp(Packet packet, const IpPacket& ip,
                                const wire::UdpDatagram& datagram) {
-    constexpr std::uint8_t hop_limit = 64;
+    const std::uint8_t hop_limit = core_.settings.interface.hop_limit;
     std::byte* const frame = packet.bytes().data();
     const auto at = [&](const std::byte* part) { return frame + (part - frame); };
     auto& ethernet = wire::header_at<wire::EthernetHeader>(frame);

@@ -80,6 +80,9 @@ class Buffers {
     /// Memory that `append_copy` of so many bytes would pin beyond what the rope pins already.
     [[nodiscard]] std::uint32_t copy_charge(const Rope& rope, std::uint32_t length) const;
 
+    /// Bytes that `append_copy` could take now, at most UINT32_MAX.
+    [[nodiscard]] std::uint32_t copy_room(const Rope& rope) const;
+
     /// Drops the first `count` bytes (at most the rope's length), and with them the slices that are
     /// used up. Cursors in the rope are moved so that they still name the same byte, or the first
     /// when theirs is dropped. Returns by how much the memory pinned became less.

@@ -40,7 +40,7 @@ struct Config {
     Duration user_timeout{};
     /// How long after `close` the peer may take to acknowledge everything; zero: likewise.
     Duration linger_timeout{};
-    std::uint8_t retries_1 = 3;       ///< R1: retransmissions before the neighbour is doubted.
+    std::uint8_t retries_1 = 3;       ///< R1: retransmissions before the path is doubted.
     std::uint8_t retries = 15;        ///< R2: retransmissions before a connection is given up.
     std::uint8_t orphan_retries = 8;  ///< The same for one whose user is gone, if that is less.
     std::uint8_t syn_retries = 6;     ///< Of our SYN.

@@ -13,6 +13,7 @@
 #include "wire/drop.hpp"
 #include "wire/tcp.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -107,7 +108,7 @@ void establish(Tcb& tcb, const Handshake& handshake, const wire::TcpSegment& seg
 /// Adds to `arrival.events` and `arrival.references`. Text may be used in place only while nothing
 /// is unread, or the stream would get out of order. The Tcb may be in TIME-WAIT or CLOSED
 /// afterwards.
-void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Context& context);
+void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Context& context);
 
 /// True for a sequence number between SND.UNA and SND.NXT: an ICMP error that quotes another is not
 /// believed (RFC 5927 §4.1).
@@ -115,8 +116,12 @@ void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Instant now, Cont
 
 /// The path carries segments of `mss` bytes at most, options included (RFC 1191, 8201). What is in
 /// flight in longer ones is sent again by the next `flush`, and cwnd stays. False when that is
-/// nothing new: SND.MSS never grows by this.
+/// nothing new, and there is nothing to flush: SND.MSS never grows by this.
 bool path_mss_reduced(Tcb& tcb, std::uint16_t mss, Instant now, Context& context);
+
+/// How long a connection with `Tcb::corked` that has nothing in flight keeps a segment back for not
+/// being full, as Linux does.
+inline constexpr Duration cork_time = std::chrono::milliseconds{200};
 
 /// Sends what may be sent: retransmissions, queued data, the FIN, an acknowledgement that is owed;
 /// and sets the deadlines. False when the output was full first: call again.
@@ -152,7 +157,7 @@ void shutdown(Tcb& tcb);
 bool close(Tcb& tcb, Instant now, Context& context);
 
 /// Ends the connection with a reset (RFC 9293 §3.10.5). The Tcb is CLOSED.
-void abort(Tcb& tcb, Instant now, Context& context);
+void abort(Tcb& tcb, Context& context);
 
 /// True when the connection is over on both sides and the user has all that was received, so that
 /// the Tcb may go: it is CLOSED; or in TIME-WAIT, and a `TimeWait` takes its place; or in LAST-ACK

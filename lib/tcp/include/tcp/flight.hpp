@@ -190,6 +190,7 @@ class Flights {
     [[nodiscard]] const Pool<SentRecord>& records() const { return records_; }
 
   private:
+    [[nodiscard]] static std::uint32_t share_of(std::uint32_t available);
     [[nodiscard]] std::uint32_t make_record(const Flight& flight);
     void extend_tail(Flight& flight, wire::SeqNum right, Instant now);
     void cut_front(Flight& flight, wire::SeqNum una);

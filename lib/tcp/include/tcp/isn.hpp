@@ -33,10 +33,4 @@ class SequenceSource {
     SipKey key_;
 };
 
-/// The 1 ms clock behind our timestamps.
-[[nodiscard]] inline std::uint32_t timestamp_clock(Instant now) {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(now.time_since_epoch().count()) /
-                                      1'000'000);
-}
-
 } // namespace millrace::tcp

@@ -19,11 +19,16 @@ class Reassembly {
     /// Forgets everything; a reused slot must be reset before its first use.
     void reset() { *this = Reassembly{}; }
 
-    /// Keeps the parts of `text` that are not here yet. Returns how many references to the slice's
-    /// owner were taken. What would pin more than `budget_bytes` in all is left out (the peer sends
-    /// it again).
-    [[nodiscard]] std::uint32_t insert(Buffers& buffers, const Slice& text, wire::SeqNum seq,
-                                       std::uint32_t budget_bytes);
+    struct Inserted {
+        std::uint32_t references = 0; ///< To the slice's owner, taken.
+        bool is_all_here = false;     ///< Nothing of the text is missing now.
+    };
+
+    /// Keeps the parts of `text` that are not here yet. What would pin more than `budget_bytes` in
+    /// all is left out, and so is what has its place too far from any that is known: a peer could
+    /// make each of its segments a long walk (the peer sends it again).
+    [[nodiscard]] Inserted insert(Buffers& buffers, const Slice& text, wire::SeqNum seq,
+                                  std::uint32_t budget_bytes);
 
     /// Notes the sequence number of a FIN that came early.
     void note_fin(wire::SeqNum seq);
@@ -54,6 +59,7 @@ class Reassembly {
     struct Place {
         std::uint32_t previous = Pool<Node>::none;
         wire::SeqNum run_left;
+        bool found = true; ///< Or the walk was too long.
     };
 
     [[nodiscard]] Place find(const Buffers& buffers, wire::SeqNum seq) const;

@@ -27,7 +27,8 @@ namespace millrace::tcp {
 ///
 /// LISTEN is a listener's, SYN-RECEIVED after a passive open a `HalfOpen`'s and TIME-WAIT a
 /// `TimeWait`'s; a full `Tcb` passes through all the others, and through SYN-RECEIVED in a
-/// simultaneous open. The three functions below say where a state moves on to.
+/// simultaneous open. The three functions below say what either
+/// end's FIN, and its acknowledgement, make of a state.
 enum class State : std::uint8_t {
     closed,
     listen,

@@ -64,6 +64,7 @@ struct Tcb {
     bool window_scale : 1 = false;
     // What the user wants
     bool no_delay : 1 = false;         ///< Nagle's algorithm is off.
+    bool corked : 1 = false;           ///< Full segments only, for `cork_time` at most.
     bool fin_queued : 1 = false;       ///< A FIN follows the queued data.
     bool fin_acknowledged : 1 = false; ///< The peer has our FIN.
     bool user_gone : 1 = false; ///< The user reads no more: data that comes is answered by RST.
