@@ -81,6 +81,56 @@ TEST(Worker, E5_NothingAnswersAPacketForUsInAFrameForAll) {
     EXPECT_EQ(harness.drops(wire::Drop::frame_not_for_us), 1U);
 }
 
+/// A SYN from `peer` to the first IPv6 address of `interface`, at a port where nobody listens.
+support::Frame syn_over_ipv6(const Interface& interface, const wire::Ipv6Addr& peer) {
+    constexpr std::size_t headers = wire::ethernet_header_bytes + wire::ipv6_header_bytes;
+    support::Frame frame(headers + wire::tcp_header_bytes_min);
+    auto& ethernet = wire::header_at<wire::EthernetHeader>(frame.data());
+    ethernet = {.destination = our_mac, .source = peer_mac, .ethertype = wire::ethertype::ipv6};
+    wire::Ipv6Packet packet;
+    packet.source = peer;
+    packet.destination = interface.ipv6.front().address;
+    packet.protocol = wire::ip_protocol::tcp;
+    packet.hop_limit = 64;
+    wire::write_ipv6(frame.data() + wire::ethernet_header_bytes, packet,
+                     wire::tcp_header_bytes_min);
+    wire::TcpSegment syn;
+    syn.source_port = 40000;
+    syn.destination_port = 81;
+    syn.flags = flag::syn;
+    std::byte* const tcp = frame.data() + headers;
+    wire::write_tcp(tcp, syn);
+    wire::header_at<wire::TcpHeader>(tcp).checksum =
+        wire::finish(wire::pseudo_header_sum(packet.source, packet.destination,
+                                             wire::ip_protocol::tcp, wire::tcp_header_bytes_min) +
+                     wire::sum({tcp, wire::tcp_header_bytes_min}));
+    return frame;
+}
+
+// A1.dad: it may be another's, whose connections a reset would end (RFC 4862 §5.4).
+TEST(Worker, ATentativeAddressAnswersNoSegment) {
+    WorkerSettings settings = WorkerHarness::settings_of({});
+    settings.interface.ipv6 = {{*wire::Ipv6Addr::from_string("2001:db8::2"), 64}};
+    settings.control.ipv6_probes = 1;
+    support::MemoryNic nic{64};
+    Instant now{1000s};
+    WorkerHarness::EchoWorker worker{nic, settings, nullptr, now};
+    const support::Frame syn =
+        syn_over_ipv6(settings.interface, *wire::Ipv6Addr::from_string("2001:db8::1"));
+    ASSERT_TRUE(nic.deliver(syn));
+    worker.poll_once(now);
+    EXPECT_EQ(worker.core().drops[wire::Drop::ip_not_our_address], 1U);
+    EXPECT_EQ(worker.core().tcp_counters[tcp::Counter::resets_sent], 0U);
+    now += 3s; // Nobody has objected.
+    for (Instant next = worker.next_deadline(); next <= now; next = worker.next_deadline()) {
+        worker.poll_once(next);
+    }
+    ASSERT_TRUE(nic.deliver(syn));
+    worker.poll_once(now);
+    EXPECT_EQ(worker.core().tcp_counters[tcp::Counter::resets_sent], 1U);
+    worker.release_everything(now);
+}
+
 // A2.ttl, A2.dscp
 TEST(Worker, SegmentsHaveTheConfiguredTtlAndDscp) {
     WorkerSettings settings;
