@@ -282,7 +282,9 @@ void Simulation::find_who_gave_up(unsigned index, std::uint64_t count) {
 }
 
 bool Simulation::gave_up(std::size_t connection) const {
-    return hosts_[0].gave_up[connection] || hosts_[1].gave_up[connection];
+    return std::ranges::any_of(hosts_, [connection](const Host& host) {
+        return host.gave_up[connection] || host.streams[connection].unreachable;
+    });
 }
 
 bool Simulation::only_peers_of_these_are_left() const {

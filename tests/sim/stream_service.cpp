@@ -92,6 +92,7 @@ void StreamService::on(stack::Socket& socket, stack::SocketEvent event) {
         return;
     case stack::SocketEvent::closed:
     case stack::SocketEvent::failed:
+        stream.unreachable = socket.end_reason() == stack::EndReason::unreachable;
         stream.closed_at = socket.now();
         return;
     case stack::SocketEvent::drain:
