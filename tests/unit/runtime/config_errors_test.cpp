@@ -93,8 +93,8 @@ const Mistake mistakes[] = {
      {"m.toml:6: workers.cores[0]: is a string, not an integer; write an integer from 0 to 1023"}},
     {"ValueForSection",
      "log = \"debug\"\n",
-     {"m.toml:5: port[0].log: unknown key; known here: name, device, mac, mtu, addresses, "
-      "gateways, queues"}},
+     {"m.toml:5: port[0].log: unknown key; known here: name, device, mac, mtu, ttl, dscp, "
+      "addresses, gateways, queues"}},
     {"OneBracketForListen",
      "[listen]\nservice = \"echo\"\nport = 7\n",
      {"m.toml:5: listen: there may be several of these; write [[listen]] with two brackets, its "
