@@ -34,12 +34,12 @@ std::uint32_t Reassembly::next_of(const Buffers& buffers, std::uint32_t index) c
 /// The last node that begins at or before `seq`. Most segments come behind all that is kept, or
 /// where the last one came; then the walk is short.
 Reassembly::Place Reassembly::find(const Buffers& buffers, SeqNum seq) const {
-    Place place{none, seq, true};
+    Place place{none, seq};
     std::uint32_t steps = 0;
     if (tail_ != none && seq >= buffers.node(tail_).seq) {
-        place = {tail_, tail_left_, true};
+        place = {tail_, tail_left_};
     } else if (last_ != none && seq >= buffers.node(last_).seq) {
-        place = {last_, blocks_[0].left, true};
+        place = {last_, blocks_[0].left};
     }
     for (std::uint32_t next = next_of(buffers, place.previous);
          next != none && buffers.node(next).seq <= seq; next = next_of(buffers, next)) {

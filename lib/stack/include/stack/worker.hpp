@@ -136,8 +136,8 @@ class Worker {
     void parse_ipv4(Packet packet, const wire::EthernetFrame& frame, bool steered, Instant now);
     void parse_ipv6(Packet packet, const wire::EthernetFrame& frame, bool steered, Instant now);
     template <class IpPacket>
-    void dispatch(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip, bool steered,
-                  Instant now);
+    void dispatch(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
+                  wire::Drop drop, bool steered, Instant now);
     template <class IpPacket>
     void parse_tcp(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
                    bool steered);

@@ -74,17 +74,7 @@ void Worker<N, S...>::parse_ipv4(Packet packet, const wire::EthernetFrame& frame
     if (!ip.header.empty() && !intact) {
         drop = wire::Drop::ipv4_bad_checksum; // Then nothing else it says is worth reporting.
     }
-    if (drop == wire::Drop::none) {
-        drop = admit(core_.settings.interface, ip);
-    }
-    if (drop == wire::Drop::none) {
-        drop = check_cast(core_.settings.interface, frame.destination, ip);
-    }
-    if (drop != wire::Drop::none) [[unlikely]] {
-        core_.drop(packet, drop);
-        return;
-    }
-    dispatch(packet, frame, ip, steered, now);
+    dispatch(packet, frame, ip, drop, steered, now);
 }
 
 template <Nic N, Service... S>
@@ -97,6 +87,14 @@ void Worker<N, S...>::parse_ipv6(Packet packet, const wire::EthernetFrame& frame
         finish_control(packet, control_.malformed(room_for_reply(packet), ip, drop, now));
         return;
     }
+    dispatch(packet, frame, ip, drop, steered, now);
+}
+
+/// `drop` is what is wrong with the packet by itself.
+template <Nic N, Service... S>
+template <class IpPacket>
+void Worker<N, S...>::dispatch(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
+                               wire::Drop drop, bool steered, Instant now) {
     if (drop == wire::Drop::none) {
         drop = admit(core_.settings.interface, ip);
     }
@@ -107,13 +105,6 @@ void Worker<N, S...>::parse_ipv6(Packet packet, const wire::EthernetFrame& frame
         core_.drop(packet, drop);
         return;
     }
-    dispatch(packet, frame, ip, steered, now);
-}
-
-template <Nic N, Service... S>
-template <class IpPacket>
-void Worker<N, S...>::dispatch(Packet packet, const wire::EthernetFrame& frame, const IpPacket& ip,
-                               bool steered, Instant now) {
     if (ip.is_fragment()) [[unlikely]] {
         take_fragment(packet, frame, ip, steered, now);
         return;
