@@ -232,7 +232,6 @@ void enter_loss(Tcb& tcb, Flight& flight, Context& context) {
     flight.frto = first;
     flight.frto_new_data = false;
     flight.probing = false;
-    flight.mtu_probe = 0; // It will be cut anew.
     flight.duplicate_acks = 0;
     flight.recover = tcb.snd.nxt;
     mark_all_lost(tcb, flight, flights);
