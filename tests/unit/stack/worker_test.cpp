@@ -419,6 +419,21 @@ TEST(Worker, B8_accept_queue_is_not_overtaken_in_the_burst_that_makes_room) {
     expect_nothing_is_left(harness);
 }
 
+TEST(Worker, B8_accept_queue_what_came_meanwhile_is_read_in_the_turn_that_makes_room) {
+    WorkerHarness harness;
+    harness.worker.core().listeners[0].options.connections_max = 1;
+    PeerConnection served{harness, 40000};
+    PeerConnection waiting{harness, 40001};
+    served.open();
+    waiting.open();
+    waiting.send(flag::ack | flag::psh, "hello");
+    EXPECT_EQ(waiting.receive(), "");
+    served.send(flag::rst);
+    harness.poll(); // The port sends in the next turn what was queued at the end of this one.
+    EXPECT_EQ(waiting.receive(), "hello");
+    expect_nothing_is_left(harness);
+}
+
 TEST(Worker, B8_accept_queue_ends_with_the_worker) {
     WorkerHarness harness;
     harness.worker.core().listeners[0].options.connections_max = 0;
