@@ -33,7 +33,8 @@ def build():
     ccache = "ccache " if any((pathlib.Path(p) / "ccache").exists() for p in os.get_exec_path()) else ""
     environment = {**os.environ, "CC": f"{ccache}clang-14", "CXX": f"{ccache}clang++-14"}
     if not (BUILD / "build.ninja").exists():
-        flags = "-fprofile-instr-generate -fcoverage-mapping"
+        # Said here, or ccache may hand in what another clone has compiled, and llvm-cov looks there.
+        flags = f"-fprofile-instr-generate -fcoverage-mapping -fcoverage-compilation-dir={BUILD}"
         run(["meson", "setup", BUILD, "-Ddpdk=disabled", "-Dbuildtype=plain", "-Db_lundef=false",
              f"-Dcpp_args={flags}", "-Dcpp_link_args=-fprofile-instr-generate"], env=environment)
     listing = run(["ninja", "-C", BUILD, "-t", "targets", "all"])
@@ -59,6 +60,10 @@ def measure(programs):
     return first, objects, merged
 
 
+def source(name):
+    return pathlib.Path(os.path.normpath(name))
+
+
 def uncovered(first, objects, merged, folder):
     """`file:line: text` of every line in the folder that was never run."""
     shown = run(["llvm-cov-14", "show", first, *objects, f"-instr-profile={merged}",
@@ -66,7 +71,7 @@ def uncovered(first, objects, merged, folder):
     path = ROOT
     for line in shown.splitlines():
         if line.startswith("/") and line.endswith(":"):
-            path = pathlib.Path(line[:-1])
+            path = source(line[:-1])
         elif folder in path.parents and (found := re.match(r"\s*(\d+)\|\s*0\|(.*)$", line)):
             yield f"{path.relative_to(ROOT)}:{found[1]}: {found[2].strip()}"
 
@@ -80,8 +85,8 @@ def main():
     first, objects, merged = measure(build())
     text = run(["llvm-cov-14", "export", "-summary-only", first, *objects, f"-instr-profile={merged}"])
     folder = ROOT / arguments.folder
-    counts = {pathlib.Path(f["filename"]): f["summary"]["lines"] for f in json.loads(text)["data"][0]["files"]
-              if folder in pathlib.Path(f["filename"]).parents}
+    counts = {source(f["filename"]): f["summary"]["lines"] for f in json.loads(text)["data"][0]["files"]
+              if folder in source(f["filename"]).parents}
     for path, lines in sorted(counts.items()):
         print(f"{lines['percent']:6.1f} %  {lines['covered']:5} of {lines['count']:5}  {path.relative_to(ROOT)}")
     if arguments.lines:

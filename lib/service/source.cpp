@@ -1,23 +1,10 @@
 #include "service/source.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
+#include "base/pattern.hpp"
 
 namespace millrace::service {
 
 namespace {
-
-constexpr std::uint32_t period = 251;
-
-/// Whole periods, so that every slice begins where its position in the stream says.
-constexpr auto pattern = [] {
-    std::array<std::byte, std::size_t{period} * 256> bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        bytes[i] = static_cast<std::byte>(i % period);
-    }
-    return bytes;
-}();
 
 /// Queued ahead of what the peer has acknowledged: the windows decide, not this.
 constexpr std::uint32_t queued_bytes_max = 16 << 20;
@@ -31,10 +18,9 @@ std::uint32_t Source::receive(stack::Socket& /*socket*/, const Slice& text) {
 void Source::send_more(stack::Socket& socket) const {
     auto& state = socket.state<State>();
     while (state.sent < bytes_ && socket.queued_bytes() < queued_bytes_max) {
-        const auto phase = static_cast<std::uint32_t>(state.sent % period);
-        const auto length = static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(pattern.size() - phase, bytes_ - state.sent));
-        const std::uint32_t taken = socket.send({pattern.data() + phase, length});
+        const auto piece = pattern::piece(state.sent, bytes_ - state.sent);
+        const std::uint32_t taken =
+            socket.send({piece.data(), static_cast<std::uint32_t>(piece.size())});
         state.sent += taken;
         if (taken == 0) {
             // No memory for it; with nothing queued no acknowledgement would wake us.

@@ -1,8 +1,9 @@
 // A worker with one service, to stand opposite a kernel's TCP: it listens, opens connections, or
-// both, sends a pattern and checks the one it receives (byte n of either stream is n modulo 251).
+// both, sends the stream of base/pattern.hpp and checks that it receives it.
 // It opens on SIGUSR1, any number of times. Prints "ready", a line of JSON for each connection that
 // ends, and its counters when it is asked to end.
 
+#include "base/pattern.hpp"
 #include "nic/packet_pool.hpp"
 #include "nic/port.hpp"
 #include "runtime/address.hpp"
@@ -15,13 +16,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <random>
@@ -33,18 +31,6 @@
 namespace {
 
 using namespace millrace;
-
-constexpr std::size_t period = 251;
-
-/// Whole periods, so that any part of a stream up to `pattern_bytes` long is a part of this.
-constexpr std::size_t pattern_bytes = period * 256;
-constexpr auto pattern = [] {
-    std::array<std::byte, pattern_bytes + period> bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        bytes[i] = static_cast<std::byte>(i % period);
-    }
-    return bytes;
-}();
 
 /// When a connection's own bytes go out.
 enum class Turn : std::uint8_t {
@@ -58,16 +44,8 @@ class Conversation {
 
     static std::uint32_t receive(stack::Socket& socket, const Slice& text) {
         auto& state = socket.state<State>();
-        Slice rest = text;
-        while (rest.length > 0) {
-            const Slice part = rest.first(std::min<std::uint32_t>(rest.length, pattern_bytes));
-            if (std::memcmp(part.data, pattern.data() + state.received % period, part.length) !=
-                0) {
-                state.wrong = true;
-            }
-            state.received += part.length;
-            rest = rest.without_first(part.length);
-        }
+        state.wrong = state.wrong || !pattern::matches(state.received, text.bytes());
+        state.received += text.length;
         return text.length;
     }
 
@@ -109,9 +87,9 @@ class Conversation {
     void send_more(stack::Socket& socket) const {
         auto& state = socket.state<State>();
         while (state.sent < bytes_ && socket.queued_bytes() < queued_bytes_max) {
-            const auto length = static_cast<std::uint32_t>(
-                std::min<std::uint64_t>(pattern_bytes, bytes_ - state.sent));
-            const std::uint32_t taken = socket.send({pattern.data() + state.sent % period, length});
+            const auto piece = pattern::piece(state.sent, bytes_ - state.sent);
+            const std::uint32_t taken =
+                socket.send({piece.data(), static_cast<std::uint32_t>(piece.size())});
             state.sent += taken;
             if (taken == 0) {
                 // No memory for it; with nothing queued no acknowledgement would wake us.

@@ -6,9 +6,8 @@
 
 namespace millrace::service {
 
-/// Sends a number of bytes to everyone who connects, then closes or holds the connection. Byte n of
-/// the stream is n modulo 251, so that a receiver can tell what is missing. What it receives is
-/// forgotten.
+/// Sends a number of bytes of base/pattern.hpp's stream to everyone who connects, then closes or
+/// holds the connection. What it receives is forgotten.
 class Source {
   public:
     enum class Then : std::uint8_t { close, hold };

@@ -3,8 +3,11 @@
 #include "base/time.hpp"
 #include "flow/four_tuple.hpp"
 #include "stack/active_open.hpp"
+#include "stack/socket.hpp"
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace millrace::stack {
@@ -19,10 +22,15 @@ class Opener {
 
     [[nodiscard]] Instant now() const { return now_; }
 
-    /// Opens a connection of this service: see `Worker::connect`.
-    template <class Addr>
-    [[nodiscard]] Connecting<Addr> connect(const flow::FourTuple<Addr>& key) {
-        return worker_.connect(key, service_, now_);
+    /// Opens a connection of this service: see `Worker::connect`. Its `Socket::state` begins with
+    /// `state`.
+    template <class Addr, class State = std::uint8_t>
+    [[nodiscard]] Connecting<Addr> connect(const flow::FourTuple<Addr>& key,
+                                           const State& state = {}) {
+        static_assert(sizeof(State) <= service_state_bytes && std::is_trivially_copyable_v<State>);
+        ServiceState bytes{};
+        std::memcpy(bytes.data(), &state, sizeof state);
+        return worker_.connect(key, service_, now_, bytes);
     }
 
     /// Acts on a connection: see `Worker::with_socket`.

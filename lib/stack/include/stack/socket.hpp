@@ -6,6 +6,7 @@
 #include "tcp/engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -14,8 +15,11 @@
 
 namespace millrace::stack {
 
-/// Bytes a service may keep for each connection. They are zero when the connection opens.
+/// Bytes a service may keep for each connection. They are zero when the connection opens, or what
+/// the service wanted that opened it.
 inline constexpr std::size_t service_state_bytes = 32;
+
+using ServiceState = std::array<std::byte, service_state_bytes>;
 
 /// Why a connection has ended, or did not come about.
 enum class EndReason : std::uint8_t {

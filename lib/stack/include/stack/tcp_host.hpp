@@ -98,7 +98,8 @@ class TcpHost {
     [[nodiscard]] Instant next_deadline() const;
 
     /// See `Worker::connect` and `Worker::with_socket`.
-    [[nodiscard]] Connecting<Addr> connect(Key key, std::uint16_t service, Instant now);
+    [[nodiscard]] Connecting<Addr> connect(Key key, std::uint16_t service, Instant now,
+                                           const ServiceState& state);
     template <class F>
     bool with_socket(const Key& key, Instant now, F&& f);
 
@@ -198,7 +199,8 @@ class TcpHost {
     [[nodiscard]] ConnectResult choose_port(Key& key, std::uint16_t service, Instant now);
     [[nodiscard]] bool is_home(const Key& key) const;
     [[nodiscard]] bool may_take_over(Reference found, std::uint16_t service, Instant now) const;
-    [[nodiscard]] ConnectResult open(const Key& key, std::uint16_t service, Instant now);
+    [[nodiscard]] ConnectResult open(const Key& key, std::uint16_t service, Instant now,
+                                     const ServiceState& state);
 
     // The service
     [[nodiscard]] Socket socket(ConnectionType& connection, Instant now);

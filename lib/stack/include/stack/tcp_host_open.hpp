@@ -6,7 +6,8 @@
 namespace millrace::stack {
 
 template <class Addr, class C>
-Connecting<Addr> TcpHost<Addr, C>::connect(Key key, std::uint16_t service, Instant now) {
+Connecting<Addr> TcpHost<Addr, C>::connect(Key key, std::uint16_t service, Instant now,
+                                           const ServiceState& state) {
     if (core_.draining) {
         return {ConnectResult::draining, key};
     }
@@ -20,7 +21,7 @@ Connecting<Addr> TcpHost<Addr, C>::connect(Key key, std::uint16_t service, Insta
         result != ConnectResult::opening) {
         return {result, key};
     }
-    return {open(key, service, now), key};
+    return {open(key, service, now, state), key};
 }
 
 /// Gives the connection a local address when it has none, or looks at the one it has.
@@ -85,7 +86,8 @@ bool TcpHost<Addr, C>::may_take_over(Reference found, std::uint16_t service, Ins
 
 /// Sends the SYN. `key` is free, or in TIME-WAIT and may be taken over.
 template <class Addr, class C>
-ConnectResult TcpHost<Addr, C>::open(const Key& key, std::uint16_t service, Instant now) {
+ConnectResult TcpHost<Addr, C>::open(const Key& key, std::uint16_t service, Instant now,
+                                     const ServiceState& state) {
     const std::uint64_t hash = table_.hash(key);
     if (!control_.next_hop(key.remote, now)) {
         core_.drops.add(wire::Drop::no_route);
@@ -119,6 +121,7 @@ ConnectResult TcpHost<Addr, C>::open(const Key& key, std::uint16_t service, Inst
     }
     ++table_changes_;
     connection.active = true;
+    std::memcpy(connection.state, state.data(), state.size());
     connection.tcb.no_delay = options.no_delay;
     settle(connection, now);
     return ConnectResult::opening;

@@ -59,12 +59,12 @@ class Worker {
 
     /// Opens a connection to `key`'s remote address and port for the service of listener `service`,
     /// whose own port may be 0. An unspecified local address and a local port of 0 are chosen (the
-    /// port by RFC 6056, so that this worker is the connection's home). Not from within a service's
-    /// `on` or `receive`: see `OpeningService`.
+    /// port by RFC 6056, so that this worker is the connection's home). The service finds `state`
+    /// in its `Socket::state`. Not from within a service's `on` or `receive`: see `OpeningService`.
     template <class Addr>
     [[nodiscard]] Connecting<Addr> connect(const flow::FourTuple<Addr>& key, std::uint16_t service,
-                                           Instant now) {
-        return host<Addr>().connect(key, service, now);
+                                           Instant now, const ServiceState& state = {}) {
+        return host<Addr>().connect(key, service, now, state);
     }
 
     /// Calls `f(Socket&)` for the connection `key` in any state but SYN-RECEIVED after a passive

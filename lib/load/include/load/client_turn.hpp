@@ -1,0 +1,116 @@
+#pragma once
+
+#include "load/client.hpp"
+
+/// What a client does in each turn of its worker: orders, what is due, results.
+namespace millrace::load {
+
+template <class Addr, Talk T>
+template <class Opener>
+Instant Client<Addr, T>::on_turn(Opener& opener) {
+    const Instant now = opener.now();
+    take_orders();
+    share_->latencies.turn();
+    bool more = false;
+    if (phase_ == Phase::closing) {
+        more = close_some(opener);
+    } else if (phase_ != Phase::waiting && job_.standing) {
+        more = open_standing(opener);
+    }
+    if (phase_ == Phase::running) {
+        more = begin_due(opener) || more;
+        end_of_run(now);
+    }
+    publish();
+    if (more) {
+        return now;
+    }
+    const bool waits = phase_ == Phase::running && !run_ended_;
+    const Instant due = waits && is_open_loop() ? std::max(next_due(), now) : never;
+    return std::min({due, waits ? order_.until : never, not_before_ > now ? not_before_ : never});
+}
+
+template <class Addr, Talk T>
+void Client<Addr, T>::take_orders() {
+    Order order;
+    while (share_->orders.pop({&order, 1}) == 1) {
+        switch (order.kind) {
+        case Order::Kind::open:
+            phase_ = Phase::open;
+            break;
+        case Order::Kind::run:
+            phase_ = Phase::running;
+            order_ = order;
+            begun_ = 0;
+            run_ended_ = false;
+            break;
+        case Order::Kind::close:
+            phase_ = Phase::closing;
+            next_to_close_ = 0;
+            break;
+        }
+    }
+}
+
+/// What was due and has found no connection counts: it is what makes a closed loop look good.
+template <class Addr, Talk T>
+void Client<Addr, T>::end_of_run(Instant now) {
+    if (run_ended_ || now < order_.until) {
+        return;
+    }
+    run_ended_ = true;
+    if (is_open_loop()) {
+        const std::uint64_t all = order_.schedule.count_before(order_.until);
+        const std::uint64_t ours = (all + job_.workers - 1 - job_.worker) / job_.workers;
+        count(Counter::unstarted, std::min(ours, order_.operations_max) - begun_);
+    }
+}
+
+template <class Addr, Talk T>
+template <class Opener>
+bool Client<Addr, T>::close_some(Opener& opener) {
+    for (std::uint32_t i = 0; i < turn_max && next_to_close_ < slots_.size(); ++next_to_close_) {
+        Slot& slot = slots_[next_to_close_];
+        if (slot.in_use) {
+            ++i;
+            opener.with_socket(slot.key, [&](stack::Socket& socket) {
+                forget_pending(slot);
+                close(socket, slot);
+            });
+        }
+    }
+    return next_to_close_ < slots_.size();
+}
+
+template <class Addr, Talk T>
+void Client<Addr, T>::publish() {
+    share_->gauges.set(Gauge::opening, opening_);
+    share_->gauges.set(Gauge::open, open_);
+    share_->gauges.set(Gauge::pending, pending_);
+}
+
+template <class Addr, Talk T>
+Instant Client<Addr, T>::next_due() const {
+    return begun_ >= order_.operations_max
+               ? never
+               : order_.schedule.due(begun_ * job_.workers + job_.worker);
+}
+
+template <class Addr, Talk T>
+bool Client<Addr, T>::is_due(Instant now) const {
+    if (phase_ != Phase::running || now >= order_.until || pending_ >= order_.pending_max) {
+        return false;
+    }
+    const Instant due = next_due();
+    return due <= now && due < order_.until;
+}
+
+/// The next operation that is due is begun: since when it was.
+template <class Addr, Talk T>
+Instant Client<Addr, T>::take_due(Instant now) {
+    const Instant due = next_due();
+    ++begun_;
+    return is_open_loop() ? due : now;
+}
+
+} // namespace millrace::load

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "base/counters.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace millrace::load {
+
+enum class Counter : std::uint8_t {
+#define MILLRACE_LOAD_COUNTER(name, text) name,
+#define MILLRACE_LOAD_ERROR(name, text) name,
+#include "load/counters.def"
+#undef MILLRACE_LOAD_COUNTER
+#undef MILLRACE_LOAD_ERROR
+};
+
+/// What is known of a counter beside its value.
+struct CounterInfo {
+    std::string_view name;
+    std::string_view text;
+    bool is_error;
+};
+
+inline constexpr std::array counter_infos{
+#define MILLRACE_LOAD_COUNTER(name, text) CounterInfo{#name, text, false},
+#define MILLRACE_LOAD_ERROR(name, text) CounterInfo{#name, text, true},
+#include "load/counters.def"
+#undef MILLRACE_LOAD_COUNTER
+#undef MILLRACE_LOAD_ERROR
+};
+
+/// One worker's counters of one job: written by that worker, read by anyone.
+using Counters = millrace::Counters<Counter, counter_infos.size()>;
+
+/// What goes up and down.
+enum class Gauge : std::uint8_t {
+    opening, ///< Connections whose SYN is on its way.
+    open,    ///< Connections past their handshake, and not closed.
+    pending, ///< Operations begun and not completed.
+};
+
+using Gauges = millrace::Counters<Gauge, 3>;
+
+} // namespace millrace::load
