@@ -232,6 +232,17 @@ TEST(LoadClient, WhatWasDueAndNeverBegunIsCounted) {
     harness.run(400ms);
     EXPECT_EQ(harness.counted(Counter::operations_completed), 1U);
     EXPECT_EQ(harness.counted(Counter::unstarted), 199U);
+}
+
+TEST(LoadClient, WhatIsALittleLateAtTheEndIsBegunAllTheSame) {
+    LoadHarness<Echo, service::Echo> harness{{.connections = 1}, Echo{64}, {}};
+    harness.open(1);
+    const Instant start = harness.now;
+    harness.stalled_until = start + 250ms;
+    harness.order({.kind = Kind::run, .schedule = Schedule{start, 1000}, .until = start + 200ms});
+    harness.run(400ms);
+    EXPECT_EQ(harness.counted(Counter::operations_completed), 200U);
+    EXPECT_EQ(harness.counted(Counter::unstarted), 0U);
     harness.close();
 }
 

@@ -60,6 +60,8 @@ class Client {
     static constexpr std::uint32_t turn_max = 64;
     /// How long to leave alone what has failed for want of ports or memory.
     static constexpr Duration try_again = 1ms;
+    /// How long after the end of a run what was due in it may still be begun.
+    static constexpr Duration catch_up = 100ms;
 
     // The control thread
     void take_orders();
@@ -70,6 +72,7 @@ class Client {
 
     // When
     [[nodiscard]] bool is_open_loop() const { return order_.schedule.is_open(); }
+    [[nodiscard]] Instant next_turn(Instant now) const;
     [[nodiscard]] Instant next_due() const;
     [[nodiscard]] bool is_due(Instant now) const;
     [[nodiscard]] Instant take_due(Instant now);
@@ -130,6 +133,7 @@ class Client {
     std::uint32_t opening_ = 0;
     std::uint32_t open_ = 0;
     std::uint32_t pending_ = 0;
+    Instant last_completed_{};
     std::size_t next_source_ = 0;
     std::size_t next_to_close_ = 0;
     Instant not_before_ = Instant::min(); ///< Of the next attempt to connect.

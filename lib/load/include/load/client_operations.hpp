@@ -98,6 +98,7 @@ void Client<Addr, T>::complete(stack::Socket& socket, Slot& slot) {
     slot.oldest = static_cast<std::uint16_t>((slot.oldest + 1) % job_.depth);
     --slot.pending;
     --pending_;
+    last_completed_ = now;
     count(Counter::operations_completed);
     count(Counter::window_completed, in_window(now) ? 1 : 0);
     if (in_window(due)) {
@@ -122,6 +123,9 @@ void Client<Addr, T>::take_acknowledged(stack::Socket& socket, Slot& slot) {
 /// They are lost, and counted where that was found.
 template <class Addr, Talk T>
 void Client<Addr, T>::forget_pending(Slot& slot) {
+    if constexpr (HoldsMemory<T>) {
+        talk_.release(slot.talk);
+    }
     pending_ -= slot.pending;
     slot.pending = 0;
 }

@@ -10,7 +10,6 @@ template <class Opener>
 Instant Client<Addr, T>::on_turn(Opener& opener) {
     const Instant now = opener.now();
     take_orders();
-    share_->latencies.turn();
     bool more = false;
     if (phase_ == Phase::closing) {
         more = close_some(opener);
@@ -21,13 +20,22 @@ Instant Client<Addr, T>::on_turn(Opener& opener) {
         more = begin_due(opener) || more;
         end_of_run(now);
     }
+    share_->latencies.turn();
     publish();
-    if (more) {
-        return now;
+    return more ? now : next_turn(now);
+}
+
+/// When there will be something to do even if no packet comes.
+template <class Addr, Talk T>
+Instant Client<Addr, T>::next_turn(Instant now) const {
+    Instant next = not_before_ > now ? not_before_ : never;
+    if (phase_ == Phase::running && !run_ended_ && order_.until != never) {
+        next = std::min(next, now < order_.until ? order_.until : order_.until + catch_up);
     }
-    const bool waits = phase_ == Phase::running && !run_ended_;
-    const Instant due = waits && is_open_loop() ? std::max(next_due(), now) : never;
-    return std::min({due, waits ? order_.until : never, not_before_ > now ? not_before_ : never});
+    if (phase_ == Phase::running && !run_ended_ && is_open_loop() && next_due() > now) {
+        next = std::min(next, next_due());
+    }
+    return next;
 }
 
 template <class Addr, Talk T>
@@ -52,10 +60,14 @@ void Client<Addr, T>::take_orders() {
     }
 }
 
-/// What was due and has found no connection counts: it is what makes a closed loop look good.
+/// What was due and has found no connection counts: leaving it out is what makes a closed loop look
+/// good. What became due a moment ago may find one yet.
 template <class Addr, Talk T>
 void Client<Addr, T>::end_of_run(Instant now) {
     if (run_ended_ || now < order_.until) {
+        return;
+    }
+    if (is_open_loop() && next_due() < order_.until && now < order_.until + catch_up) {
         return;
     }
     run_ended_ = true;
@@ -84,9 +96,12 @@ bool Client<Addr, T>::close_some(Opener& opener) {
 
 template <class Addr, Talk T>
 void Client<Addr, T>::publish() {
+    share_->gauges.set(Gauge::connections, slots_.size() - free_.size());
     share_->gauges.set(Gauge::opening, opening_);
     share_->gauges.set(Gauge::open, open_);
     share_->gauges.set(Gauge::pending, pending_);
+    share_->gauges.set(Gauge::last_completed,
+                       static_cast<std::uint64_t>(last_completed_.time_since_epoch().count()));
 }
 
 template <class Addr, Talk T>
@@ -98,11 +113,11 @@ Instant Client<Addr, T>::next_due() const {
 
 template <class Addr, Talk T>
 bool Client<Addr, T>::is_due(Instant now) const {
-    if (phase_ != Phase::running || now >= order_.until || pending_ >= order_.pending_max) {
+    if (phase_ != Phase::running || run_ended_ || pending_ >= order_.pending_max) {
         return false;
     }
     const Instant due = next_due();
-    return due <= now && due < order_.until;
+    return due <= now && due < order_.until && (is_open_loop() || now < order_.until);
 }
 
 /// The next operation that is due is begun: since when it was.

@@ -36,11 +36,13 @@ using Counters = millrace::Counters<Counter, counter_infos.size()>;
 
 /// What goes up and down.
 enum class Gauge : std::uint8_t {
-    opening, ///< Connections whose SYN is on its way.
-    open,    ///< Connections past their handshake, and not closed.
-    pending, ///< Operations begun and not completed.
+    connections,    ///< In any state but TIME-WAIT.
+    opening,        ///< Of these, those whose SYN is on its way.
+    open,           ///< Of these, those that can carry operations.
+    pending,        ///< Operations begun and not completed.
+    last_completed, ///< When an operation was completed last, in the worker's nanoseconds.
 };
 
-using Gauges = millrace::Counters<Gauge, 3>;
+using Gauges = millrace::Counters<Gauge, 5>;
 
 } // namespace millrace::load

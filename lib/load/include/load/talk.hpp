@@ -52,6 +52,12 @@ concept TalksUntilAcknowledged = Talk<T> &&
     { talk.take_acknowledged(state) } -> std::same_as<bool>;
 };
 
+/// One whose state holds what must be given back.
+template <class T>
+concept HoldsMemory = Talk<T> && requires(T& talk, typename T::State& state) {
+    talk.release(state);
+};
+
 /// One whose operation is done when the connection is open.
 template <class T>
 inline constexpr bool completes_when_open = requires {
