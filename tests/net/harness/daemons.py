@@ -33,7 +33,7 @@ def source(bytes, then="close", port=SOURCE_PORT, **keys):
     return {"service": "source", "port": port, "bytes": bytes, "then": then, **keys}
 
 
-def configuration(link, listeners, workers=None, tcp=None, time_wait=None, management=None):
+def configuration(link, listeners, eal=None, workers=None, tcp=None, time_wait=None, management=None):
     """The text of a configuration for `link`; the sections are dictionaries of keys."""
     port = {"name": "net0", "device": link.device,
             "addresses": [f"{links.SERVER4}/24", f"{links.SERVER6}/64"]}
@@ -41,7 +41,7 @@ def configuration(link, listeners, workers=None, tcp=None, time_wait=None, manag
         port["mac"] = link.mac
     if link.queues:
         port["queues"] = link.queues
-    sections = [("[eal]", {"hugepages": "off", "memory_mb": 512}),
+    sections = [("[eal]", {"hugepages": "off", "memory_mb": 512, **(eal or {})}),
                 ("[workers]", workers or {}),
                 ("[[port]]", port),
                 ("[tcp]", tcp or {}),

@@ -19,9 +19,62 @@ SERVERS = (SERVER4, SERVER6)
 RIVAL4 = "198.18.0.3"
 RIVAL6 = "2001:db8::3"
 
-_PEER_ADDRESSES = [f"{PEER4}/24", f"{PEER6}/64"]
+PEER_ADDRESSES = [f"{PEER4}/24", f"{PEER6}/64"]
+SERVER_ADDRESSES = [f"{SERVER4}/24", f"{SERVER6}/64"]
+SERVER_MAC = "02:00:00:00:00:02"
+
 _KERNEL_END = workplace.repository / "drivers-cfg" / "kernel-end.sh"
-_SERVER_MAC = "02:00:00:00:00:02"
+
+
+def kernel_end(namespace, interface, addresses=PEER_ADDRESSES, steer=None):
+    """Makes an interface fit to talk to us, as soon as it is there. `steer`: the core on which the kernel
+    does the receiver's work, in place of the sender's."""
+    commands.wait_until(lambda: namespace.has_interface(interface),
+                        f"{interface} appears in {namespace.name}")
+    command = [_KERNEL_END, interface]
+    for address in addresses:
+        command += ["--address", address]
+    if steer is not None:
+        command += ["--steer", steer]
+    namespace.run(command)
+
+
+def join(one, interface, other, other_interface):
+    """A veth pair between two namespaces."""
+    one.run(["ip", "link", "add", interface, "type", "veth", "peer", "name", other_interface,
+             "netns", other.name])
+
+
+def silent_end(namespace, interface, steer=None):
+    """An end on which the kernel must not speak: no IPv6 of its own, no address."""
+    namespace.run(["sh", "-c", f"echo 1 >/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"])
+    kernel_end(namespace, interface, addresses=(), steer=steer)
+    namespace.run(["ip", "link", "set", "dev", interface, "up"])
+
+
+def tap(interface):
+    return f"net_tap0,iface={interface}"
+
+
+def af_packet(interface):
+    return (f"net_af_packet0,iface={interface},qpairs=1,framesz=2048,blocksz=4096,framecnt=4096,"
+            "qdisc_bypass=1")
+
+
+def af_xdp(interface):
+    return f"net_af_xdp0,iface={interface}"
+
+
+def memif(role, socket):
+    return f"net_memif0,role={role},socket={socket},socket-abstract=no,id=0"
+
+
+def vhost(socket, queues=1):
+    return f"net_vhost0,iface={socket},queues={queues}"
+
+
+def virtio_user(socket, queues=1):
+    return f"net_virtio_user0,path={socket},queues={queues},queue_size=1024"
 
 
 class Link:
@@ -51,14 +104,6 @@ class Link:
     def after_start(self):
         """Makes what can only be made when the daemon runs."""
 
-    def _kernel_end(self, namespace, interface, addresses=_PEER_ADDRESSES):
-        commands.wait_until(lambda: namespace.has_interface(interface),
-                            f"{interface} appears in {namespace.name}")
-        command = [_KERNEL_END, interface]
-        for address in addresses:
-            command += ["--address", address]
-        namespace.run(command)
-
 
 class Tap(Link):
     """The port is a TAP: its kernel end appears in the daemon's own namespace."""
@@ -66,27 +111,14 @@ class Tap(Link):
     def __init__(self, queues=None):
         super().__init__()
         self.queues = queues
-        self.mac = _SERVER_MAC
+        self.mac = SERVER_MAC
 
     def _build(self, undo):
         self.server = self.client = undo.enter_context(Namespace("tap"))
-        self.device = "net_tap0,iface=mrtap0"
+        self.device = tap("mrtap0")
 
     def after_start(self):
-        self._kernel_end(self.client, "mrtap0")
-
-
-def _join(one, interface, other, other_interface):
-    """A veth pair between two namespaces."""
-    one.run(["ip", "link", "add", interface, "type", "veth", "peer", "name", other_interface,
-             "netns", other.name])
-
-
-def _silent_end(namespace, interface):
-    """An end on which the kernel must not speak: no IPv6 of its own, no address."""
-    namespace.run(["sh", "-c", f"echo 1 >/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"])
-    namespace.run([_KERNEL_END, interface])
-    namespace.run(["ip", "link", "set", "dev", interface, "up"])
+        kernel_end(self.client, "mrtap0")
 
 
 class _Veth(Link):
@@ -95,18 +127,17 @@ class _Veth(Link):
     def _build(self, undo):
         self.server = undo.enter_context(Namespace("server"))
         self.client = undo.enter_context(Namespace("client"))
-        _join(self.server, "port0", self.client, "peer0")
-        _silent_end(self.server, "port0")
-        self._kernel_end(self.client, "peer0")
+        join(self.server, "port0", self.client, "peer0")
+        silent_end(self.server, "port0")
+        kernel_end(self.client, "peer0")
 
 
 class AfPacket(_Veth):
-    device = ("net_af_packet0,iface=port0,qpairs=1,framesz=2048,blocksz=4096,framecnt=4096,"
-              "qdisc_bypass=1")
+    device = af_packet("port0")
 
 
 class AfXdp(_Veth):
-    device = "net_af_xdp0,iface=port0"
+    device = af_xdp("port0")
 
 
 class Impaired(AfPacket):
@@ -130,18 +161,18 @@ class Impaired(AfPacket):
         self.rival = undo.enter_context(Namespace("rival"))
         self._middle = undo.enter_context(Namespace("link"))
         self._middle.run(["ip", "link", "add", "hub", "type", "bridge", "mcast_snooping", "0"])
-        _join(self._middle, "left", self.client, "peer0")
-        _join(self._middle, "right", self._middle, "hub-right")
-        _join(self._middle, "hub-port", self.server, "port0")
-        _join(self._middle, "hub-rival", self.rival, "rival0")
+        join(self._middle, "left", self.client, "peer0")
+        join(self._middle, "right", self._middle, "hub-right")
+        join(self._middle, "hub-port", self.server, "port0")
+        join(self._middle, "hub-rival", self.rival, "rival0")
         for interface in ("hub-right", "hub-port", "hub-rival"):
             self._middle.run(["ip", "link", "set", "dev", interface, "master", "hub"])
         for interface in ("left", "right", "hub-right", "hub-port", "hub-rival"):
-            _silent_end(self._middle, interface)
+            silent_end(self._middle, interface)
         self._middle.run(["ip", "link", "set", "dev", "hub", "up"])
-        _silent_end(self.server, "port0")
-        self._kernel_end(self.client, "peer0")
-        self._kernel_end(self.rival, "rival0", [f"{RIVAL4}/24", f"{RIVAL6}/64"])
+        silent_end(self.server, "port0")
+        kernel_end(self.client, "peer0")
+        kernel_end(self.rival, "rival0", [f"{RIVAL4}/24", f"{RIVAL6}/64"])
         for kernel in (self.client, self.rival):
             # As Linux comes, whatever this machine is set to; and no connection learns of another.
             kernel.sysctl(tcp_rmem="4096 131072 6291456", tcp_wmem="4096 16384 4194304",
@@ -182,7 +213,7 @@ class Impaired(AfPacket):
 
 class Pcap(_Veth):
     device = "net_pcap0,rx_iface_in=port0,tx_iface=port0"
-    mac = _SERVER_MAC
+    mac = SERVER_MAC
 
 
 class _Bridged(Link):
@@ -199,7 +230,7 @@ class _Bridged(Link):
         self._testpmd = None
         undo.callback(self._stop_testpmd)
         self.queues = self.queue_count
-        self.mac = _SERVER_MAC
+        self.mac = SERVER_MAC
         self.device = self._daemon_device()
         if self.testpmd_first:
             self._start_testpmd()
@@ -207,7 +238,7 @@ class _Bridged(Link):
     def after_start(self):
         if not self.testpmd_first:
             self._start_testpmd()
-        self._kernel_end(self.client, "mrtap0")
+        kernel_end(self.client, "mrtap0")
 
     def _start_testpmd(self):
         log_path = workplace.file("testpmd.log")
@@ -254,20 +285,20 @@ class _Bridged(Link):
 
 class Memif(_Bridged):
     def _daemon_device(self):
-        return f"net_memif0,role=server,socket={self._socket},socket-abstract=no,id=0"
+        return memif("server", self._socket)
 
     def _testpmd_device(self):
-        return f"net_memif0,role=client,socket={self._socket},socket-abstract=no,id=0"
+        return memif("client", self._socket)
 
 
 class VhostUser(_Bridged):
     """The daemon is the vhost side, the peer a virtio_user."""
 
     def _daemon_device(self):
-        return f"net_vhost0,iface={self._socket},queues={self.queue_count}"
+        return vhost(self._socket, self.queue_count)
 
     def _testpmd_device(self):
-        return f"net_virtio_user0,path={self._socket},queues={self.queue_count},queue_size=1024"
+        return virtio_user(self._socket, self.queue_count)
 
     def _shares_memory(self):
         return True
@@ -279,10 +310,10 @@ class VirtioUser(_Bridged):
     testpmd_first = True
 
     def _daemon_device(self):
-        return f"net_virtio_user0,path={self._socket},queues={self.queue_count},queue_size=1024"
+        return virtio_user(self._socket, self.queue_count)
 
     def _testpmd_device(self):
-        return f"net_vhost0,iface={self._socket},queues={self.queue_count}"
+        return vhost(self._socket, self.queue_count)
 
 
 class VirtioUserTwoQueues(VirtioUser):

@@ -38,10 +38,10 @@ class Namespace:
     def run(self, command, **options):
         return commands.run(self.command(command), **options)
 
-    def sysctl(self, **settings):
-        """Sets kernel parameters; `_` for the dots of the last word only: tcp_sack=0."""
+    def sysctl(self, folder="ipv4", **settings):
+        """Sets kernel parameters of net.ipv4 or another folder of net: tcp_sack=0."""
         for key, value in settings.items():
-            path = f"/proc/sys/net/ipv4/{key}"
+            path = f"/proc/sys/net/{folder}/{key}"
             self.run(["sh", "-c", 'printf %s "$1" >"$2"', "sh", str(value), path])
 
     def has_interface(self, interface):

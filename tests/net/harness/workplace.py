@@ -24,18 +24,23 @@ def use_build(path):
 
 def program(name):
     """The path of one of our programs, such as "millraced"."""
-    path = _build / "apps" / name
-    if not path.exists():
-        raise commands.CommandError(f"{path} is not there; build it: ninja -C {_build} apps/{name}")
-    return path
+    return _built(f"apps/{name}")
 
 
 def test_program(name):
     """The path of a program that only these tests use, such as "nic_echo"."""
-    path = _build / "tests" / "net" / name
+    return _built(f"tests/net/{name}")
+
+
+def bench_program(name):
+    """The path of a program that only bench/rig uses, such as "epoll_echo"."""
+    return _built(f"bench/rig/{name}")
+
+
+def _built(target):
+    path = _build / target
     if not path.exists():
-        raise commands.CommandError(
-            f"{path} is not there; build it: ninja -C {_build} tests/net/{name}")
+        raise commands.CommandError(f"{path} is not there; build it: ninja -C {_build} {target}")
     return path
 
 
