@@ -3,35 +3,26 @@
 #include "flow/table.hpp"
 #include "flow/toeplitz.hpp"
 
+#include "../instructions.hpp"
+
 #include <array>
 #include <cstdint>
 #include <memory_resource>
 #include <span>
 #include <vector>
 
-// How many instructions the operations cost, which time on a shared machine does not say:
-//
-//   valgrind --tool=callgrind --callgrind-out-file=OUT --toggle-collect='measured_*' PROGRAM
-//   callgrind_annotate --inclusive=yes OUT | grep measured_
-//
-// Each measured_* function does its operation 1,000 times on different entries, inlined, in a loop
-// of three or four instructions; measured_nothing() is that loop alone. 1,000 others stand by.
+// Hashes, and the table's operations, each on another entry; 1,000 others stand in it.
+// bench/instructions runs it.
 
 using namespace millrace;
+using namespace millrace::bench;
 using namespace millrace::flow;
 
 namespace {
 
-constexpr std::uint32_t rounds = 1'000;
-
 struct alignas(64) Entry {
     FourTuple4 key;
 };
-
-template <class Value>
-void keep(const Value& value) {
-    asm volatile("" : : "r,m"(value) : "memory");
-}
 
 std::vector<Entry> make_entries() {
     std::vector<Entry> entries(2 * rounds);
@@ -54,41 +45,7 @@ const HashKey key{SipKey{1, 2}};
 const Toeplitz rss{std::array<std::uint8_t, 40>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}};
 Table<FourTuple4> table{4 * rounds, key, *std::pmr::new_delete_resource()};
 
-} // namespace
-
-#define MEASURED(name, ...)                                                                        \
-    extern "C" [[gnu::noinline]] void measured_##name();                                           \
-    extern "C" void measured_##name() {                                                            \
-        for (std::uint32_t i = 0; i < rounds; ++i) {                                               \
-            __VA_ARGS__;                                                                           \
-        }                                                                                          \
-    }
-
-MEASURED(nothing, keep(i))
-MEASURED(hash_ipv4, keep(hash(key, entries[i].key)))
-MEASURED(hash_ipv6, keep(hash(key, tuples6[i])))
-MEASURED(toeplitz_ipv4, keep(rss.hash(entries[i].key)))
-MEASURED(toeplitz_ipv6, keep(rss.hash(tuples6[i])))
-MEASURED(siphash_ipv4, keep(siphash(SipKey{1, 2}, std::as_bytes(std::span{&entries[i].key, 1}))))
-MEASURED(siphash_ipv6, keep(siphash(SipKey{1, 2}, std::as_bytes(std::span{&tuples6[i], 1}))))
-MEASURED(table_insert, keep(table.insert(hashes[i], i)))
-MEASURED(table_find_hit, keep(table.find(hashes[i], [&](std::uint32_t index) {
-             return entries[index].key == entries[i].key;
-         })))
-MEASURED(table_find_miss, keep(table.find(~hashes[i], [&](std::uint32_t index) {
-             return entries[index].key == entries[i].key;
-         })))
-MEASURED(table_hash_and_find_32_in_a_burst, {
-    std::array<std::uint64_t, burst_size> burst_hashes;
-    table.hash_all(burst, burst_hashes);
-    table.find_all(
-        burst_hashes, found, [](std::uint32_t index) { __builtin_prefetch(&entries[index]); },
-        [](std::size_t at, std::uint32_t index) { return entries[index].key == burst[at]; });
-    keep(found);
-})
-MEASURED(table_replace, keep(table.replace(hashes[i], i, i)))
-MEASURED(table_erase, keep(table.erase(hashes[i], i)))
-int main() {
+void prepare() {
     for (std::uint32_t i = 0; i < rounds; ++i) {
         hashes[i] = hash(key, entries[i].key);
         tuples6[i].remote_port = static_cast<std::uint16_t>(i);
@@ -97,17 +54,47 @@ int main() {
     for (std::uint32_t i = 0; i < burst.size(); ++i) {
         burst[i] = entries[i * 31].key;
     }
-    measured_nothing();
-    measured_hash_ipv4();
-    measured_hash_ipv6();
-    measured_toeplitz_ipv4();
-    measured_toeplitz_ipv6();
-    measured_siphash_ipv4();
-    measured_siphash_ipv6();
-    measured_table_insert();
-    measured_table_find_hit();
-    measured_table_find_miss();
-    measured_table_hash_and_find_32_in_a_burst();
-    measured_table_replace();
-    measured_table_erase();
+}
+
+void count_hashes() {
+    count("keyed hash, IPv4", [](std::uint32_t i) { keep(hash(key, entries[i].key)); });
+    count("keyed hash, IPv6", [](std::uint32_t i) { keep(hash(key, tuples6[i])); });
+    count("Toeplitz, IPv4", [](std::uint32_t i) { keep(rss.hash(entries[i].key)); });
+    count("Toeplitz, IPv6", [](std::uint32_t i) { keep(rss.hash(tuples6[i])); });
+    count("SipHash-2-4, IPv4", [](std::uint32_t i) {
+        keep(siphash(SipKey{1, 2}, std::as_bytes(std::span{&entries[i].key, 1})));
+    });
+    count("SipHash-2-4, IPv6", [](std::uint32_t i) {
+        keep(siphash(SipKey{1, 2}, std::as_bytes(std::span{&tuples6[i], 1})));
+    });
+}
+
+void count_table() {
+    count("insert", [](std::uint32_t i) { keep(table.insert(hashes[i], i)); });
+    const auto is_entry = [](std::uint32_t i) {
+        return [i](std::uint32_t index) { return entries[index].key == entries[i].key; };
+    };
+    count("find", [&](std::uint32_t i) { keep(table.find(hashes[i], is_entry(i))); });
+    count("find what is not there",
+          [&](std::uint32_t i) { keep(table.find(~hashes[i], is_entry(i))); });
+    count("hash and find a burst of 32", [](std::uint32_t) {
+        std::array<std::uint64_t, burst_size> burst_hashes;
+        table.hash_all(burst, burst_hashes);
+        table.find_all(
+            burst_hashes, found, [](std::uint32_t index) { __builtin_prefetch(&entries[index]); },
+            [](std::size_t at, std::uint32_t index) { return entries[index].key == burst[at]; });
+        keep(found);
+    });
+    count("replace", [](std::uint32_t i) { keep(table.replace(hashes[i], i, i)); });
+    count("erase", [](std::uint32_t i) { keep(table.erase(hashes[i], i)); });
+}
+
+} // namespace
+
+int main() {
+    prepare();
+    begin_instrumentation();
+    count("nothing", [](std::uint32_t i) { keep(i); });
+    count_hashes();
+    count_table();
 }

@@ -12,8 +12,9 @@
 // Ours beside Boost.Beast's. Beast also copies every field into a container, which is what a
 // general server needs and this one does not.
 //
-// Instructions a call: valgrind --tool=callgrind --toggle-collect='*call_ours*' (or call_beast),
-// with --benchmark_filter for one request; the total divided by the calls of that function.
+// Ours are counted in instructions too, by bench/instructions. Beast's a call: valgrind
+// --tool=callgrind --toggle-collect='*call_beast*', with --benchmark_filter for one request; the
+// total divided by the calls of that function.
 
 namespace millrace::http::bench {
 namespace {

@@ -1,59 +1,35 @@
-#include "http/content_loader.hpp"
+#include "http/content_store.hpp"
 #include "http/request_parser.hpp"
 #include "http/static_handler.hpp"
 #include "http/target.hpp"
 
+#include "documents.hpp"
 #include "requests.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <array>
-#include <filesystem>
-#include <fstream>
-#include <memory>
-#include <stdexcept>
 #include <string>
+#include <vector>
 
 // What it takes to answer: writing a head, looking a path up, and all of it from parsed request to
-// written head. Instructions as in request_parser_bench.cpp, with the call_ function named there.
+// written head.
 
 namespace millrace::http::bench {
 namespace {
 
-constexpr std::int64_t now = 1'700'000'000;
+constexpr std::int64_t now = now_unix_seconds;
 
 /// A tree of 1,000 documents.
-class Tree {
-  public:
-    Tree() : root_{std::filesystem::temp_directory_path() / "millrace-response-bench"} {
-        for (int i = 0; i < 1000; ++i) {
-            const auto file = root_ / std::to_string(i % 10) / (std::to_string(i) + ".html");
-            std::filesystem::create_directories(file.parent_path());
-            std::ofstream{file} << i;
-        }
-        std::ofstream{root_ / "index.html"} << "home";
-    }
-    Tree(const Tree&) = delete;
-    Tree& operator=(const Tree&) = delete;
-    ~Tree() { std::filesystem::remove_all(root_); }
-
-    [[nodiscard]] ContentStore load() const {
-        LoadOptions options;
-        options.root = root_;
-        options.now_unix_seconds = now;
-        auto loaded = load_content(options);
-        if (const auto* const problem = std::get_if<LoadError>(&loaded)) {
-            throw std::runtime_error{problem->message()};
-        }
-        return std::get<ContentStore>(std::move(loaded));
-    }
-
-  private:
-    std::filesystem::path root_;
-};
-
 const ContentStore& store() {
-    static const ContentStore loaded = Tree{}.load();
+    static const ContentStore loaded = [] {
+        std::vector<File> files{{"index.html", "home"}};
+        for (int i = 0; i < 1000; ++i) {
+            const std::string number = std::to_string(i);
+            files.push_back({std::to_string(i % 10) + "/" + number + ".html", number});
+        }
+        return store_of(files);
+    }();
     return loaded;
 }
 

@@ -1,5 +1,7 @@
 #include "wire/checksum.hpp"
 
+#include "samples.hpp"
+
 #include <benchmark/benchmark.h>
 
 #ifdef MILLRACE_BENCH_DPDK
@@ -16,14 +18,6 @@ namespace {
 
 using namespace millrace::wire;
 
-std::vector<std::byte> packet(std::size_t length) {
-    std::vector<std::byte> bytes(length);
-    for (std::size_t i = 0; i < length; ++i) {
-        bytes[i] = static_cast<std::byte>(i * 167 + 13);
-    }
-    return bytes;
-}
-
 /// What RFC 1071 §4.1 shows: one 16-bit word after the other.
 std::uint64_t plain_loop(std::span<const std::byte> bytes) {
     std::uint64_t total = 0;
@@ -38,7 +32,7 @@ std::uint64_t plain_loop(std::span<const std::byte> bytes) {
 template <class Sum>
 void run(benchmark::State& state, Sum sum_of_bytes) {
     const auto length = static_cast<std::size_t>(state.range(0));
-    std::vector<std::byte> bytes = packet(length);
+    std::vector<std::byte> bytes = millrace::wire::bench::some_bytes(length);
     for (auto _ : state) {
         benchmark::DoNotOptimize(bytes.data());
         benchmark::ClobberMemory();

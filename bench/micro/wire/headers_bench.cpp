@@ -1,7 +1,4 @@
-#include "wire/ethernet.hpp"
-#include "wire/ipv4.hpp"
-#include "wire/ipv6.hpp"
-#include "wire/tcp.hpp"
+#include "samples.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -21,73 +18,16 @@
 namespace {
 
 using namespace millrace::wire;
+using namespace millrace::wire::bench;
 
-struct Frame {
-    std::array<std::byte, 128> bytes{};
-    std::size_t length = 0;
-};
-
-std::size_t write_segment(std::byte* out) {
-    TcpSegment segment;
-    segment.source_port = 40000;
-    segment.destination_port = 80;
-    segment.flags = tcp_flag::ack;
-    segment.options.has_timestamps = true;
-    return write_tcp(out, segment);
-}
-
-Frame ipv4_frame() {
-    Frame frame;
-    EthernetFrame link;
-    link.ethertype = ethertype::ipv4;
-    Ipv4Packet ip;
-    ip.source = {198, 18, 0, 1};
-    ip.destination = {198, 18, 0, 2};
-    ip.protocol = ip_protocol::tcp;
-    ip.ttl = 64;
-    std::byte* const l3 = frame.bytes.data() + write_ethernet(frame.bytes.data(), link);
-    std::byte* const l4 = l3 + ipv4_header_bytes_min;
-    const std::size_t tcp_bytes = write_segment(l4);
-    write_ipv4(l3, ip, tcp_bytes);
-    frame.length = static_cast<std::size_t>(l4 - frame.bytes.data()) + tcp_bytes;
-    return frame;
-}
-
-Frame ipv6_frame() {
-    Frame frame;
-    EthernetFrame link;
-    link.ethertype = ethertype::ipv6;
-    Ipv6Packet ip;
-    ip.source = {{0x20, 0x01, 0x0d, 0xb8, 1}};
-    ip.destination = {{0x20, 0x01, 0x0d, 0xb8, 2}};
-    ip.protocol = ip_protocol::tcp;
-    ip.hop_limit = 64;
-    std::byte* const l3 = frame.bytes.data() + write_ethernet(frame.bytes.data(), link);
-    std::byte* const l4 = l3 + ipv6_header_bytes;
-    const std::size_t tcp_bytes = write_segment(l4);
-    write_ipv6(l3, ip, tcp_bytes);
-    frame.length = static_cast<std::size_t>(l4 - frame.bytes.data()) + tcp_bytes;
-    return frame;
-}
-
-template <class Ip, class ParseIp>
-Drop parse_frame(std::span<const std::byte> bytes, ParseIp parse_ip, TcpSegment& out) {
-    EthernetFrame link;
-    Ip ip;
-    Drop drop = parse_ethernet(bytes, link);
-    if (drop == Drop::none) {
-        drop = parse_ip(link.payload, ip);
-    }
-    return drop == Drop::none ? parse_tcp(ip.payload, out) : drop;
-}
-
-template <class Ip, class ParseIp>
-void run(benchmark::State& state, Frame frame, ParseIp parse_ip) {
+template <class IpPacket>
+void parse(benchmark::State& state, IpPacket ip) {
+    Frame frame = frame_of(ip);
     TcpSegment out;
     for (auto _ : state) {
         benchmark::DoNotOptimize(frame.bytes.data());
         benchmark::ClobberMemory();
-        Drop drop = parse_frame<Ip>(std::span{frame.bytes}.first(frame.length), parse_ip, out);
+        Drop drop = parse_frame(std::span{frame.bytes}.first(frame.length), ip, out);
         benchmark::DoNotOptimize(drop);
         benchmark::DoNotOptimize(&out);
         if (drop != Drop::none) {
@@ -98,18 +38,41 @@ void run(benchmark::State& state, Frame frame, ParseIp parse_ip) {
 }
 
 void headers_millrace_ipv4(benchmark::State& state) {
-    run<Ipv4Packet>(state, ipv4_frame(), [](std::span<const std::byte> bytes, Ipv4Packet& ip) {
-        return parse_ipv4(bytes, ip);
-    });
+    parse(state, ipv4_packet());
 }
 BENCHMARK(headers_millrace_ipv4);
 
 void headers_millrace_ipv6(benchmark::State& state) {
-    run<Ipv6Packet>(state, ipv6_frame(), [](std::span<const std::byte> bytes, Ipv6Packet& ip) {
-        return parse_ipv6(bytes, ip);
-    });
+    parse(state, ipv6_packet());
 }
 BENCHMARK(headers_millrace_ipv6);
+
+/// With both checksums.
+template <class IpPacket>
+void build(benchmark::State& state, IpPacket ip) {
+    EthernetFrame link = link_of(ip);
+    TcpSegment segment = with_timestamps();
+    std::array<std::byte, 128> out;
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(&link);
+        benchmark::DoNotOptimize(&ip);
+        benchmark::DoNotOptimize(&segment);
+        benchmark::ClobberMemory();
+        benchmark::DoNotOptimize(write_frame(out.data(), link, ip, segment));
+        benchmark::DoNotOptimize(out.data());
+        benchmark::ClobberMemory();
+    }
+}
+
+void build_headers_ipv4(benchmark::State& state) {
+    build(state, ipv4_packet());
+}
+BENCHMARK(build_headers_ipv4);
+
+void build_headers_ipv6(benchmark::State& state) {
+    build(state, ipv6_packet());
+}
+BENCHMARK(build_headers_ipv6);
 
 #ifdef MILLRACE_BENCH_DPDK
 void run_rte(benchmark::State& state, Frame frame, std::uint32_t expected) {
@@ -134,12 +97,12 @@ void run_rte(benchmark::State& state, Frame frame, std::uint32_t expected) {
 }
 
 void headers_rte_net_get_ptype_ipv4(benchmark::State& state) {
-    run_rte(state, ipv4_frame(), RTE_PTYPE_L3_IPV4);
+    run_rte(state, frame_of(ipv4_packet()), RTE_PTYPE_L3_IPV4);
 }
 BENCHMARK(headers_rte_net_get_ptype_ipv4);
 
 void headers_rte_net_get_ptype_ipv6(benchmark::State& state) {
-    run_rte(state, ipv6_frame(), RTE_PTYPE_L3_IPV6);
+    run_rte(state, frame_of(ipv6_packet()), RTE_PTYPE_L3_IPV6);
 }
 BENCHMARK(headers_rte_net_get_ptype_ipv6);
 #endif

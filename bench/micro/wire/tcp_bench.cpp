@@ -1,5 +1,7 @@
 #include "wire/tcp.hpp"
 
+#include "samples.hpp"
+
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -10,42 +12,7 @@
 namespace {
 
 using namespace millrace::wire;
-
-TcpSegment bare() {
-    TcpSegment segment;
-    segment.source_port = 40000;
-    segment.destination_port = 80;
-    segment.seq = SeqNum{0x12345678};
-    segment.ack = SeqNum{0x9abcdef0};
-    segment.flags = tcp_flag::ack;
-    segment.window = 512;
-    return segment;
-}
-
-TcpSegment with_timestamps() {
-    TcpSegment segment = bare();
-    segment.options.has_timestamps = true;
-    segment.options.ts_val = 1000;
-    segment.options.ts_ecr = 2000;
-    return segment;
-}
-
-TcpSegment with_sack() {
-    TcpSegment segment = with_timestamps();
-    segment.options.sack_count = 3;
-    return segment;
-}
-
-TcpSegment syn() {
-    TcpSegment segment = with_timestamps();
-    segment.flags = tcp_flag::syn;
-    segment.options.has_mss = true;
-    segment.options.mss = 1460;
-    segment.options.has_window_scale = true;
-    segment.options.window_scale = 7;
-    segment.options.sack_permitted = true;
-    return segment;
-}
+using namespace millrace::wire::bench;
 
 std::uint32_t number(std::span<const std::byte> bytes, std::size_t at, std::size_t size) {
     std::uint32_t value = 0;
