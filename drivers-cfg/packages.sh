@@ -15,7 +15,7 @@ declare -A packages=(
   [run]="iproute2 ethtool socat"
   [check]="curl iputils-ping"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev libtbb-dev clang-14 llvm-14 libclang-rt-14-dev
-          clang-format-14 ccache shellcheck wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev"
+          clang-format-14 ccache shellcheck wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev valgrind"
   [pci]="dpdk pciutils kmod"
 )
 

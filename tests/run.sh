@@ -21,7 +21,8 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   scripts    shellcheck, and Python's own compiler, over every script; clang-format over every source
   gcc        build with g++, warnings are errors; unit tests
   sim        simulations, in g++'s build
-  bench      every micro benchmark runs, for a moment each and on small tables, in g++'s build
+  bench      every micro benchmark runs, for a moment each and on small tables, in g++'s build; instructions
+             are counted twice and have to agree
   nodpdk     everything but nic, runtime and apps, built and tested without DPDK (simulations: see sim)
   sanitize   build with clang 14, warnings are errors; all of the above under ASan and UBSan
   fuzz       every fuzz target for ${MILLRACE_FUZZ_SECONDS:-10} s (MILLRACE_FUZZ_SECONDS), in that build
@@ -215,7 +216,7 @@ stage_bench() {
   gcc_build || return
   local program programs=()
   mapfile -t programs < <(ninja -C build/test-gcc -t targets all |
-    sed -n 's,^\(bench/micro/[^:]*bench[^:/]*\): cpp_LINKER.*,\1,p' | sort)
+    sed -n 's,^\(bench/micro/[^:]*_bench\): cpp_LINKER.*,\1,p' | sort)
   if ((${#programs[@]} == 0)); then
     fail "no benchmark was found" "ninja -C build/test-gcc -t targets all"
     return
@@ -240,6 +241,34 @@ stage_bench() {
     grep -qE "^$reference.* ns " "$scratch/benchmarks" ||
       fail "no benchmark has measured $reference" "tests/run.sh --only bench"
   done
+  instructions
+}
+
+# Two counts of the same agree, and the command tells what has risen.
+instructions() {
+  say "instructions, counted twice"
+  local figures=$scratch/instructions.json less=$scratch/less.json
+  local command=(/usr/bin/python3 bench/instructions --build build/test-gcc --others 1000)
+  if "${command[@]}" --twice --json "$figures" >"$scratch/instructions.log" 2>&1; then
+    tally 1 0 0
+  else
+    tail -n 20 "$scratch/instructions.log"
+    fail "counting instructions" "${command[*]} --twice"
+    return
+  fi
+  /usr/bin/python3 - "$figures" "$less" <<'PYTHON'
+import json, sys
+told = json.load(open(sys.argv[1]))
+told["figures"]["tcp: echo of 64 bytes"]["instructions"] *= 0.98
+json.dump(told, open(sys.argv[2], "w"))
+PYTHON
+  "${command[@]}" --compare "$less" tcp >"$scratch/instructions.log" 2>&1
+  if (($? == 1)) && grep -q "^tcp: echo of 64 bytes: .* before$" "$scratch/instructions.log" &&
+    "${command[@]}" --compare "$figures" tcp >/dev/null 2>&1; then
+    tally 1 0 0
+  else
+    fail "comparing instructions" "${command[*]} --json FILE; ${command[*]} --compare FILE tcp"
+  fi
 }
 
 stage_nodpdk() {
