@@ -1,19 +1,19 @@
 #include "field_values.hpp"
 
+#include "scan.hpp"
 #include "text.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace millrace::http {
 namespace {
 
-constexpr bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 constexpr bool is_hex_digit(char c) {
     return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f');
+}
+
+bool is_token_char(char c) {
+    return scan::token_chars.contains(c);
 }
 
 constexpr bool is_name_char(char c) {
@@ -51,22 +51,6 @@ std::size_t host_length(std::string_view value) {
 
 } // namespace
 
-Status parse_content_length(std::string_view value, std::uint64_t& length) {
-    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-    if (value.empty() || !std::ranges::all_of(value, is_digit)) {
-        return Status::bad_request;
-    }
-    length = 0;
-    for (const char c : value) {
-        const auto digit = static_cast<std::uint64_t>(c - '0');
-        if (length > (most - digit) / 10) {
-            return Status::content_too_large;
-        }
-        length = length * 10 + digit;
-    }
-    return Status::ok;
-}
-
 bool is_valid_authority(std::string_view value) {
     const std::size_t length = host_length(value);
     if (length == std::string_view::npos) {
@@ -86,7 +70,15 @@ ConnectionOptions parse_connection(std::string_view value) {
     return options;
 }
 
-Status parse_transfer_encoding(std::string_view value) {
+TransferCodings parse_transfer_encoding(std::string_view value) {
+    if (value.size() == 7 && name_equals(value.data(), "chunked")) {
+        return TransferCodings::chunked;
+    }
+    // No known coding has a parameter that is quoted, and a comma in it would be taken for the
+    // list's.
+    if (value.find('"') != std::string_view::npos) {
+        return TransferCodings::malformed;
+    }
     bool chunked_last = false;
     bool others = false;
     while (!value.empty()) {
@@ -94,16 +86,23 @@ Status parse_transfer_encoding(std::string_view value) {
         if (coding.empty()) {
             continue;
         }
-        if (chunked_last) {
-            return Status::bad_request;
+        const std::string_view name = trimmed(coding.substr(0, coding.find(';')));
+        if (chunked_last || name.empty() || !std::ranges::all_of(name, is_token_char)) {
+            return TransferCodings::malformed;
         }
-        chunked_last = equals_ignoring_case(coding, "chunked");
-        others |= !chunked_last;
+        if (equals_ignoring_case(name, "chunked")) {
+            if (name.size() != coding.size()) {
+                return TransferCodings::malformed;
+            }
+            chunked_last = true;
+        } else {
+            others = true;
+        }
     }
-    if (!chunked_last) {
-        return Status::bad_request;
+    if (chunked_last) {
+        return others ? TransferCodings::others_then_chunked : TransferCodings::chunked;
     }
-    return others ? Status::not_implemented : Status::ok;
+    return others ? TransferCodings::others : TransferCodings::malformed;
 }
 
 } // namespace millrace::http

@@ -1,6 +1,7 @@
 #include "request_line.hpp"
 
 #include "field_values.hpp"
+#include "head.hpp"
 #include "scan.hpp"
 #include "text.hpp"
 
@@ -88,23 +89,15 @@ Verdict other_target(Request& out) {
 
 /// The version and its line end (RFC 9112 §2.3).
 Step version(const char* at, const char* end, Request& out) {
-    constexpr std::string_view pattern = "HTTP/d.d\r\n";
-    const std::string_view have = between(at, end);
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (i == have.size()) {
-            return {at, Verdict::partial};
-        }
-        const bool matches =
-            pattern[i] == 'd' ? have[i] >= '0' && have[i] <= '9' : have[i] == pattern[i];
-        if (!matches) {
-            return {at, bad_request};
-        }
+    const Step step = match(at, end, "HTTP/d.d\r\n");
+    if (step.verdict != Verdict::good) {
+        return step;
     }
-    if (have[5] != '1') {
+    if (at[5] != '1') {
         return {at, refuse(Status::http_version_not_supported)};
     }
-    out.version = have[7] == '0' ? Version::http_1_0 : Version::http_1_1;
-    return {at + pattern.size(), Verdict::good};
+    out.version = at[7] == '0' ? Version::http_1_0 : Version::http_1_1;
+    return step;
 }
 
 } // namespace

@@ -1,13 +1,13 @@
 #include "http/request_parser.hpp"
 
-#include "field_lines.hpp"
+#include "head.hpp"
+#include "request_fields.hpp"
 #include "request_line.hpp"
 #include "scan.hpp"
 #include "text.hpp"
 #include "verdict.hpp"
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -25,6 +25,7 @@ namespace {
 
 /// No whole head is shorter than `GET / HTTP/1.0` and its two line ends.
 constexpr std::ptrdiff_t shortest_head_bytes = 18;
+static_assert(shortest_head_bytes - 1 <= ShortHead::longest_bytes);
 
 /// Sets every member to its default, which is all zeros, without the string instruction that
 /// compilers choose for this many bytes.
@@ -38,30 +39,14 @@ void reset(Request& out) {
     (std::make_index_sequence<sizeof(Request) / 16>{});
 }
 
-ParseResult complete(const char* begin, const char* end) {
-    return {ParseOutcome::complete, Status::ok, static_cast<std::uint32_t>(end - begin)};
-}
-
-/// What is not complete is partial or invalid; a view as long as the limit cannot become whole.
-ParseResult incomplete(const char* begin, const char* end, Verdict verdict,
-                       const RequestLimits& limits) {
-    if (verdict != Verdict::partial) {
-        return {ParseOutcome::invalid, static_cast<Status>(verdict), 0};
-    }
-    if (static_cast<std::size_t>(end - begin) == limits.head_bytes) {
-        return {ParseOutcome::invalid, Status::request_header_fields_too_large, 0};
-    }
-    return {};
-}
-
 /// From the field line at `at` to the end of the head.
 [[gnu::noinline]] ParseResult parse_fields(const char* begin, const char* at, const char* end,
                                            Request& out, const RequestLimits& limits,
                                            bool host_seen) {
     const std::uint32_t left = limits.fields - (host_seen ? 1 : 0);
-    const Step blank = parse_field_lines(at, end, out, host_seen, left);
+    const Step blank = parse_request_fields(at, end, out, host_seen, left);
     if (blank.verdict != Verdict::good) [[unlikely]] {
-        return incomplete(begin, end, blank.verdict, limits);
+        return incomplete(begin, end, blank.verdict, limits.head_bytes);
     }
     return complete(begin, blank.next);
 }
@@ -74,42 +59,24 @@ ParseResult incomplete(const char* begin, const char* end, Verdict verdict,
         step = parse_request_line(step.next, end, out, limits);
     }
     if (step.verdict != Verdict::good) {
-        return incomplete(begin, end, step.verdict, limits);
+        return incomplete(begin, end, step.verdict, limits.head_bytes);
     }
     return parse_fields(begin, step.next, end, out, limits, false);
 }
 
-/// Too short to be whole, and for loads of 16 bytes: judged in a copy that has room before it.
+/// Too short to be whole, and for loads of 16 bytes.
 [[gnu::noinline]] ParseResult parse_short(const char* begin, const char* end, Request& out,
                                           const RequestLimits& limits) {
-    std::array<char, 16 + shortest_head_bytes> room{};
-    char* const copy = room.data() + room.size() - (end - begin);
-    std::copy(begin, end, copy);
-    const ParseResult result = parse_carefully(copy, room.data() + room.size(), out, limits);
+    const ShortHead head{begin, end};
+    const ParseResult result = parse_carefully(head.begin(), head.end(), out, limits);
     reset(out);
     return result;
 }
 
-/// True when a line that is empty, by any reading, ends in `head` at or after `from`.
-bool has_blank_line(std::string_view head, std::size_t from) {
-    for (std::size_t at = head.find('\n', from); at != std::string_view::npos;
-         at = head.find('\n', at + 1)) {
-        const std::string_view next = head.substr(at + 1, 2);
-        if (next.starts_with('\n') || next == "\r\n") {
-            return true;
-        }
-    }
-    return false;
-}
-
-/// The parser's answer to a call that follows a partial one: most often "not yet", for the price of
-/// a look at the bytes that are new.
+/// The parser's answer to a call that follows a partial one.
 [[gnu::noinline]] ParseResult parse_again(const char* begin, const char* end, Request& out,
                                           const RequestLimits& limits, std::uint32_t already_seen) {
-    // The line feed before the blank line may be the third byte from the end of what was seen.
-    const std::size_t from = already_seen < 3 ? 0 : already_seen - 3;
-    const bool at_limit = static_cast<std::size_t>(end - begin) == limits.head_bytes;
-    if (!at_limit && !has_blank_line(between(begin, end), from)) {
+    if (!is_worth_parsing_again(between(begin, end), limits.head_bytes, already_seen)) {
         return {};
     }
     return end - begin < shortest_head_bytes ? parse_short(begin, end, out, limits)

@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #include <string_view>
 
-/// Sixteen bytes at a time over a request head. Every function here takes `end`, the end of a
+/// Sixteen bytes at a time over a head. Every function here takes `end`, the end of a
 /// buffer in which at least 16 bytes precede it; no byte at or past `end` is ever read.
 namespace millrace::http::scan {
 

@@ -43,6 +43,10 @@ bool name_equals(const char* at, const char (&lower_case)[N]) {
     }
 }
 
+constexpr bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 constexpr bool is_optional_space(char c) {
     return c == ' ' || c == '\t';
 }

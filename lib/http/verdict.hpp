@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <string_view>
 
-/// What the steps of parsing a request head tell each other.
+/// What the steps of parsing a head tell each other.
 namespace millrace::http {
 
-/// `good`, `partial`, or the status to refuse the request with.
+/// `good`, `partial`, or the status to refuse the message with.
 enum class Verdict : std::uint16_t { good = 0, partial = 1 };
 
 constexpr Verdict refuse(Status status) {

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "generator.hpp"
+
 #include <array>
 #include <cstdint>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,9 +12,9 @@ namespace millrace::http::test {
 
 /// Makes requests from a seed: most near to sound, many broken in the ways that matter, some
 /// mutated without any sense.
-class RequestGenerator {
+class RequestGenerator : private Generator {
   public:
-    explicit RequestGenerator(std::uint64_t seed) : random_{seed} {}
+    explicit RequestGenerator(std::uint64_t seed) : Generator{seed} {}
 
     std::string next() {
         std::string text = one_in(30) ? "\r\n" : "";
@@ -126,12 +127,6 @@ class RequestGenerator {
         "Via: 1.1 proxy\r\n",
         "Referer: http://example.com/\r\n"};
 
-    std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
-    bool one_in(std::uint64_t count) { return below(count) == 0; }
-    std::string_view pick(std::span<const std::string_view> from) {
-        return from[below(from.size())];
-    }
-
     std::string request_line() {
         std::string line;
         const bool usual = !one_in(3);
@@ -143,33 +138,6 @@ class RequestGenerator {
         line += one_in(80) ? "\n" : "\r\n";
         return line;
     }
-
-    void mutate(std::string& text) {
-        constexpr std::array awkward{'\0', '\t',   '\n',   '\r',   ' ', '!', '"', '#', '%',
-                                     ',',  '/',    ':',    ';',    '=', '@', '[', ']', '{',
-                                     '}',  '\x7f', '\x80', '\xff', 'a', 'Z', '0', '9'};
-        const std::size_t at = below(text.size() + 1);
-        switch (below(5)) {
-        case 0:
-            text.insert(at, 1, awkward[below(awkward.size())]);
-            break;
-        case 1:
-            text.erase(at, 1 + below(3));
-            break;
-        case 2:
-            text.insert(at, text.substr(below(text.size() + 1), below(20)));
-            break;
-        case 3:
-            text.resize(at);
-            break;
-        default:
-            if (at < text.size()) {
-                text[at] = awkward[below(awkward.size())];
-            }
-        }
-    }
-
-    std::mt19937_64 random_;
 };
 
 } // namespace millrace::http::test

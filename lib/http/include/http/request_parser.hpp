@@ -1,7 +1,7 @@
 #pragma once
 
+#include "http/parse_result.hpp"
 #include "http/request.hpp"
-#include "http/status.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,21 +14,6 @@ struct RequestLimits {
     std::uint32_t head_bytes = 8192;
     std::uint32_t target_bytes = 4096; ///< Longer: 414.
     std::uint32_t fields = 100;        ///< More: 431. At least 1.
-};
-
-enum class ParseOutcome : std::uint8_t {
-    complete, ///< The head is whole and sound.
-    partial,  ///< Nothing wrong so far; more bytes are needed.
-    invalid,  ///< Answer with the status and close: where the next request would begin is unknown.
-};
-
-/// What became of one attempt to parse.
-struct [[nodiscard]] ParseResult {
-    ParseOutcome outcome = ParseOutcome::partial;
-    Status status = Status::ok; ///< Has meaning when invalid.
-    std::uint32_t length = 0;   ///< Bytes of the head, when complete; content begins there.
-
-    friend bool operator==(const ParseResult&, const ParseResult&) = default;
 };
 
 /// Parses one request head (RFC 9112 §2 to §7) from the front of `head`, one contiguous piece of
