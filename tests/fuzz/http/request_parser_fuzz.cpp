@@ -1,12 +1,13 @@
 #include "http/request_parser.hpp"
 
 #include "fuzz_check.hpp"
+#include "pieces.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <span>
+#include <string_view>
+#include <vector>
 
 // The first bytes choose limits and pieces, the rest is a head. Whatever it is: no read outside, no
 // view outside, and the same answer however it is cut and whichever way through the parser it goes.
@@ -14,20 +15,6 @@
 namespace {
 
 using namespace millrace::http;
-
-/// A copy that ends where its allocation ends, so that the sanitizer sees every byte too many.
-struct Exact {
-    explicit Exact(std::span<const std::uint8_t> from)
-        : bytes{std::make_unique<std::byte[]>(from.size())}, length{from.size()} {
-        if (!from.empty()) {
-            std::memcpy(bytes.get(), from.data(), from.size());
-        }
-    }
-    [[nodiscard]] std::span<const std::byte> span() const { return {bytes.get(), length}; }
-
-    std::unique_ptr<std::byte[]> bytes;
-    std::size_t length;
-};
 
 void check_views(const Request& request, std::span<const std::byte> head) {
     const void* const begin = head.data();
@@ -40,36 +27,6 @@ void check_views(const Request& request, std::span<const std::byte> head) {
             FUZZ_CHECK(view.data() >= begin && view.data() + view.size() <= end);
         }
     }
-}
-
-/// Feeds growing prefixes, each told what the one before has seen, up to the first answer.
-ParseResult feed_in_pieces(std::span<const std::uint8_t> head, std::size_t piece,
-                           const RequestLimits& limits) {
-    ParseResult result;
-    std::size_t seen = 0;
-    while (result.outcome == ParseOutcome::partial && seen < head.size()) {
-        const std::size_t length = std::min(seen + piece, head.size());
-        const Exact bytes{head.first(length)};
-        Request request;
-        result = parse_request(bytes.span(), request, limits, static_cast<std::uint32_t>(seen));
-        seen = length;
-    }
-    return result;
-}
-
-void check_pieces(std::span<const std::uint8_t> head, std::size_t piece,
-                  const RequestLimits& limits, const ParseResult& whole) {
-    const ParseResult pieces = feed_in_pieces(head, piece, limits);
-    if (pieces.outcome == ParseOutcome::partial && whole.outcome == ParseOutcome::invalid) {
-        // Refused later: at the head's end, which has not come. It comes.
-        std::vector<std::uint8_t> ended{head.begin(), head.end()};
-        for (const char c : {'\r', '\n', '\r', '\n'}) {
-            ended.push_back(static_cast<std::uint8_t>(c));
-        }
-        FUZZ_CHECK(feed_in_pieces(ended, piece, limits) == whole);
-        return;
-    }
-    FUZZ_CHECK(pieces == whole);
 }
 
 /// The same head behind an empty line, which nobody's usual request has.
@@ -105,7 +62,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         FUZZ_CHECK(whole.length <= head.size() && whole.length <= limits.head_bytes);
         check_views(request, bytes.span().first(whole.length));
     }
-    check_pieces(head, piece, limits, whole);
+    check_pieces(head, piece, whole, [&](std::span<const std::byte> prefix, std::uint32_t seen) {
+        Request again;
+        return parse_request(prefix, again, limits, seen);
+    });
     check_careful_way(head, limits, whole);
     return 0;
 }
