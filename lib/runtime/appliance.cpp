@@ -2,63 +2,18 @@
 
 #include "appliance_state.hpp"
 #include "runtime/listening.hpp"
+#include "runtime/pipeline_counters.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <string_view>
 
 namespace millrace::runtime {
 
 namespace {
-
-template <std::size_t count>
-std::vector<CounterInfo> infos(const std::array<std::string_view, count>& names,
-                               const std::array<std::string_view, count>& texts, CounterKind kind) {
-    std::vector<CounterInfo> result;
-    for (std::size_t i = 0; i < count; ++i) {
-        result.push_back({std::string{names[i]}, std::string{texts[i]}, kind, Combine::sum});
-    }
-    return result;
-}
-
-std::vector<CounterInfo> drop_infos() {
-    std::vector<CounterInfo> result;
-    for (std::size_t i = 0; i < wire::drop_count; ++i) {
-        const auto drop = static_cast<wire::Drop>(i);
-        result.push_back({i == 0 ? "none" : std::string{wire::name(drop)},
-                          i == 0 ? "not dropped" : std::string{wire::text(drop)},
-                          CounterKind::counter, Combine::sum});
-    }
-    return result;
-}
-
-void register_port(CounterRegistry& registry, const PortSet& set) {
-    const std::string group = "port " + set.name;
-    const auto add = [&](const char* name, const char* help, std::uint64_t nic::PortStats::*value) {
-        registry.add(group, {name, help, CounterKind::counter, Combine::sum},
-                     [&set, value]() -> std::uint64_t {
-                         return set.port == nullptr ? 0 : set.port->stats().*value;
-                     });
-    };
-    add("rx_packets", "packets the port has received", &nic::PortStats::rx_packets);
-    add("tx_packets", "packets the port has sent", &nic::PortStats::tx_packets);
-    add("rx_bytes", "bytes the port has received", &nic::PortStats::rx_bytes);
-    add("tx_bytes", "bytes the port has sent", &nic::PortStats::tx_bytes);
-    add("imissed", "packets the port dropped because its receive queue was full",
-        &nic::PortStats::imissed);
-    add("ierrors", "packets the port received damaged", &nic::PortStats::ierrors);
-    add("oerrors", "packets the port failed to send", &nic::PortStats::oerrors);
-    add("rx_nombuf", "times there was no packet memory to receive into",
-        &nic::PortStats::rx_nombuf);
-    add("tx_copied", "packets sent as a copy because the port cannot send such chains",
-        &nic::PortStats::tx_copied);
-    add("tx_refused", "packets not sent: too long, too many pieces, or no memory to copy into",
-        &nic::PortStats::tx_refused);
-    add("tx_rejected", "packets not sent because the driver cannot do what they ask for",
-        &nic::PortStats::tx_rejected);
-}
 
 template <class Addr>
 ConnectionInfo info_of(const stack::Summary<Addr>& summary, const Config& config,
@@ -79,26 +34,6 @@ ConnectionInfo info_of(const stack::Summary<Addr>& summary, const Config& config
         }
     }
     return info;
-}
-
-void check_pools(const Pipeline& pipeline, const std::string& port,
-                 std::vector<std::string>& found) {
-    const auto& core = pipeline.core();
-    const auto check = [&](std::string_view what, std::uint32_t in_use) {
-        if (in_use != 0) {
-            found.push_back(fmt::format("port {}, worker {}: {} {} were not given back", port,
-                                        core.settings.worker, in_use, what));
-        }
-    };
-    check("connections", pipeline.host<wire::Ipv4Addr>().connections() +
-                             pipeline.host<wire::Ipv6Addr>().connections());
-    check("half-open entries", pipeline.host<wire::Ipv4Addr>().half_open() +
-                                   pipeline.host<wire::Ipv6Addr>().half_open());
-    check("queued slices", core.buffers.nodes().in_use());
-    check("chunks", core.buffers.chunks().in_use());
-    check("reassemblies", core.reassemblies.in_use());
-    check("flights", core.flights.flights().in_use());
-    check("sent records", core.flights.records().in_use());
 }
 
 /// Where a walk of all tables stands: the pipeline, its family, the bucket.
@@ -132,12 +67,6 @@ const std::string& Appliance::banner() const {
 }
 
 void Appliance::register_counters(CounterRegistry& registry) const {
-    const auto stack_infos =
-        infos(stack::counter_names, stack::counter_texts, CounterKind::counter);
-    const auto gauge_infos = infos(stack::gauge_names, stack::gauge_texts, CounterKind::gauge);
-    const auto tcp_infos = infos(tcp::counter_names, tcp::counter_texts, CounterKind::counter);
-    const auto control_infos =
-        infos(stack::control_counter_names, stack::control_counter_texts, CounterKind::counter);
     for (const auto& worker : state_->workers) {
         registry.add_block("worker", loop_counter_infos(), worker->loop->meter().counters());
     }
@@ -145,13 +74,9 @@ void Appliance::register_counters(CounterRegistry& registry) const {
         // With several ports the groups carry the port's name.
         const std::string of = state_->ports.size() > 1 ? " " + set->name : "";
         for (const auto& pipeline : set->pipelines) {
-            registry.add_block("use" + of, gauge_infos, pipeline->gauges());
-            registry.add_block("stack" + of, stack_infos, pipeline->core().counters);
-            registry.add_block("tcp" + of, tcp_infos, pipeline->core().tcp_counters);
-            registry.add_block("control" + of, control_infos, pipeline->control().counters());
-            registry.add_block("drop" + of, drop_infos(), pipeline->core().drops);
+            register_pipeline(registry, of, *pipeline);
         }
-        register_port(registry, *set);
+        register_port(registry, set->name, set->port);
     }
 }
 
@@ -232,21 +157,11 @@ Appliance::Leaks Appliance::stop() {
         }
         for (const auto& pipeline : set->pipelines) {
             pipeline->release_everything(SteadyClock::now());
-            check_pools(*pipeline, set->name, leaks.found);
+            std::ranges::move(leaks_of(*pipeline, set->name), std::back_inserter(leaks.found));
         }
-        for (const auto& nic : set->nics) {
-            nic->clear();
-        }
-        const std::uint32_t kept = set->port->packets_kept();
-        set->port->stop();
-        set->port.reset();
-        std::uint32_t missing = 0;
-        for (const auto& pool : set->pools) {
-            missing += pool->in_use();
-        }
-        if (missing > kept) {
+        if (const std::uint32_t missing = set->close(); missing > 0) {
             leaks.found.push_back(
-                fmt::format("port {}: {} packets were not given back", set->name, missing - kept));
+                fmt::format("port {}: {} packets were not given back", set->name, missing));
         }
     }
     return leaks;

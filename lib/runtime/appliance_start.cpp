@@ -4,29 +4,16 @@
 #include "runtime/eal_memory.hpp"
 #include "runtime/log.hpp"
 
-#include <fmt/core.h>
-#include <sys/random.h>
-
 #include <algorithm>
 #include <chrono>
+#include <fmt/core.h>
 #include <span>
-#include <system_error>
 #include <utility>
 
 /// From a configuration to running workers.
 namespace millrace::runtime {
 
 namespace {
-
-void draw_random(std::span<std::byte> out) {
-    while (!out.empty()) {
-        const ssize_t count = getrandom(out.data(), out.size(), 0);
-        if (count < 0) {
-            throw std::system_error{errno, std::generic_category(), "getrandom"};
-        }
-        out = out.subspan(static_cast<std::size_t>(count));
-    }
-}
 
 EalOptions::Hugepages hugepages(Hugepages wanted) {
     switch (wanted) {
@@ -38,11 +25,6 @@ EalOptions::Hugepages hugepages(Hugepages wanted) {
         return EalOptions::Hugepages::off;
     }
     return EalOptions::Hugepages::automatic;
-}
-
-/// A PCI address has colons before the first comma; a device string's name has none.
-bool is_pci(const std::string& device) {
-    return device.substr(0, device.find(',')).find(':') != std::string::npos;
 }
 
 std::string key_of(std::string_view table, std::size_t index, std::string_view key) {
@@ -61,53 +43,6 @@ std::vector<Duration> time_wait_durations(const Config& config) {
     return all;
 }
 
-template <class Addr>
-std::vector<Addr> of_family(const std::vector<IpAddr>& addresses) {
-    std::vector<Addr> result;
-    for (const IpAddr& address : addresses) {
-        if (const auto* const one = std::get_if<Addr>(&address)) {
-            result.push_back(*one);
-        }
-    }
-    return result;
-}
-
-stack::Interface interface_of(const PortConfig& config, const nic::PortReport& report) {
-    stack::Interface interface;
-    interface.mac = {report.mac};
-    interface.mtu = report.mtu;
-    interface.hop_limit = config.ttl;
-    interface.dscp = config.dscp;
-    for (const IpPrefix& prefix : config.addresses) {
-        if (const auto* const ipv4 = std::get_if<wire::Prefix<wire::Ipv4Addr>>(&prefix)) {
-            interface.ipv4.push_back(*ipv4);
-        } else {
-            interface.ipv6.push_back(std::get<wire::Prefix<wire::Ipv6Addr>>(prefix));
-        }
-    }
-    if (!interface.ipv6.empty()) {
-        interface.add_link_local();
-    }
-    const auto gateways4 = of_family<wire::Ipv4Addr>(config.gateways);
-    const auto gateways6 = of_family<wire::Ipv6Addr>(config.gateways);
-    if (!gateways4.empty()) {
-        interface.gateway4 = gateways4.front();
-    }
-    if (!gateways6.empty()) {
-        interface.gateway6 = gateways6.front();
-    }
-    return interface;
-}
-
-std::unique_ptr<flow::Home> home_of(const nic::Port& port, const Secrets& secrets,
-                                    std::uint16_t workers) {
-    const nic::RssTable& table = port.rss_table();
-    if (port.report().rss && !table.empty() && table.ipv4_tcp && table.ipv6_tcp) {
-        return std::make_unique<flow::Home>(table.key, table.queues);
-    }
-    return std::make_unique<flow::Home>(flow::HashKey{secrets.hash}, workers);
-}
-
 service::HttpOptions http_options(const ListenConfig& config) {
     service::HttpOptions options;
     options.limits.head_bytes = config.head_bytes_max;
@@ -120,14 +55,6 @@ service::HttpOptions http_options(const ListenConfig& config) {
 }
 
 } // namespace
-
-Secrets Secrets::draw() {
-    Secrets secrets;
-    draw_random(std::as_writable_bytes(std::span{secrets.sequence}));
-    draw_random(std::as_writable_bytes(std::span{secrets.hash}));
-    draw_random(std::as_writable_bytes(std::span{secrets.rss}));
-    return secrets;
-}
 
 std::optional<ConfigError> Appliance::State::start_eal() {
     EalOptions options;
@@ -179,39 +106,25 @@ std::optional<ConfigError> Appliance::State::open_port(std::size_t index) {
     const PortConfig& wanted = config.ports[index];
     auto set = std::make_unique<PortSet>();
     set->name = wanted.name;
-    std::vector<nic::PacketPool*> pools;
-    for (std::uint32_t worker = 0; worker < config.workers.count; ++worker) {
-        nic::PoolConfig pool;
-        pool.name = fmt::format("p{}w{}", index, worker);
-        auto made = nic::PacketPool::create(pool);
-        if (!made) {
-            return config.origin.error("eal.memory_mb", made.error().message,
-                                       "raise it, or lower workers.count");
-        }
-        pools.push_back(made.value().get());
-        set->pools.push_back(std::move(made.value()));
+    nic::PoolConfig pool;
+    pool.name = fmt::format("p{}w", index);
+    if (const auto made = set->make_pools(pool, config.workers.count); !made) {
+        return config.origin.error("eal.memory_mb", made.error().message,
+                                   "raise it, or lower workers.count");
     }
     nic::PortConfig options;
     options.device = wanted.device;
     options.mtu = wanted.mtu;
-    options.rss_key = secrets.rss;
     if (wanted.mac) {
         options.mac = wanted.mac->bytes;
     }
     if (wanted.queues) {
         options.rx_queues = options.tx_queues = *wanted.queues;
     }
-    auto opened = nic::Port::open(options, pools);
-    if (!opened) {
+    if (const auto opened = set->open(options, secrets); !opened) {
         return config.origin.error(
             key_of("port", index, "device"), opened.error().message,
             "see drivers-cfg/README.md for the device strings of each driver");
-    }
-    set->port = std::move(opened.value());
-    if (const auto started = set->port->start(); !started) {
-        auto failed = started;
-        return config.origin.error(key_of("port", index, "device"), failed.error().message,
-                                   "see drivers-cfg/README.md");
     }
     banner += fmt::format("port {}\n{}", wanted.name, set->port->report().to_string());
     ports.push_back(std::move(set));
@@ -230,7 +143,9 @@ std::optional<ConfigError> Appliance::State::open_ports() {
 stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const PortConfig& wanted,
                                                      std::uint32_t worker) const {
     stack::WorkerSettings settings;
-    settings.interface = interface_of(wanted, port.port->report());
+    settings.interface = interface_of(port.port->report(), wanted.addresses, wanted.gateways);
+    settings.interface.hop_limit = wanted.ttl;
+    settings.interface.dscp = wanted.dscp;
     settings.tcp = engine_configs(config);
     settings.sequence_key = secrets.sequence;
     settings.hash_key = secrets.hash;
@@ -301,19 +216,7 @@ void Appliance::State::add_listeners(Pipeline& pipeline, const std::vector<Durat
 
 void Appliance::State::make_pipelines(std::size_t index, Instant now) {
     PortSet& set = *ports[index];
-    const auto count = static_cast<std::uint16_t>(config.workers.count);
-    const nic::PortReport& report = set.port->report();
-    set.mailboxes = std::make_unique<stack::Mailboxes>(count, 1024);
-    set.home = home_of(*set.port, secrets, count);
-    for (std::uint16_t worker = 0; worker < count; ++worker) {
-        set.nics.push_back(std::make_unique<WorkerNic>(set.port->queue(worker)));
-    }
-    for (std::uint16_t worker = 0; worker < count; ++worker) {
-        if (const std::uint16_t owner = report.tx_owner(worker); owner != worker) {
-            set.nics[worker]->send_through(*set.nics[owner]);
-        }
-    }
-    for (std::uint16_t worker = 0; worker < count; ++worker) {
+    for (std::uint16_t worker = 0; worker < config.workers.count; ++worker) {
         set.pipelines.push_back(std::make_unique<Pipeline>(
             *set.nics[worker], settings_for(set, config.ports[index], worker), set.mailboxes.get(),
             now));

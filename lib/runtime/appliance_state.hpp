@@ -1,17 +1,14 @@
 #pragma once
 
-#include "base/siphash.hpp"
-#include "flow/home.hpp"
 #include "http/content_store.hpp"
 #include "http/error_pages.hpp"
-#include "nic/packet_pool.hpp"
-#include "nic/port.hpp"
 #include "runtime/appliance.hpp"
 #include "runtime/config.hpp"
 #include "runtime/eal.hpp"
 #include "runtime/pipelines.hpp"
+#include "runtime/secrets.hpp"
+#include "runtime/worker_port.hpp"
 #include "runtime/worker_thread.hpp"
-#include "stack/mailbox.hpp"
 
 #include <cstdint>
 #include <map>
@@ -23,24 +20,9 @@
 
 namespace millrace::runtime {
 
-/// Drawn at boot.
-struct Secrets {
-    SipKey sequence{};
-    SipKey hash{};
-    nic::RssKey rss{};
-
-    [[nodiscard]] static Secrets draw();
-};
-
-/// One port with a pipeline for every worker. Members are in the order in which they depend on one
-/// another, so they end in the right one.
-struct PortSet {
+/// One port with a pipeline for every worker.
+struct PortSet : WorkerPort {
     std::string name;
-    std::vector<std::unique_ptr<nic::PacketPool>> pools;
-    std::unique_ptr<nic::Port> port;
-    std::vector<std::unique_ptr<WorkerNic>> nics;
-    std::unique_ptr<stack::Mailboxes> mailboxes;
-    std::unique_ptr<flow::Home> home;
     std::vector<std::unique_ptr<Pipeline>> pipelines;
 };
 

@@ -109,6 +109,7 @@ class Worker {
         return const_cast<Worker&>(*this).host<Addr>();
     }
     [[nodiscard]] Control& control() { return control_; }
+    [[nodiscard]] const Control& control() const { return control_; }
 
   private:
     template <class Addr>

@@ -1,0 +1,34 @@
+#include "runtime/secrets.hpp"
+
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <span>
+#include <system_error>
+
+namespace millrace::runtime {
+
+namespace {
+
+void draw_random(std::span<std::byte> out) {
+    while (!out.empty()) {
+        const ssize_t count = getrandom(out.data(), out.size(), 0);
+        if (count < 0) {
+            throw std::system_error{errno, std::generic_category(), "getrandom"};
+        }
+        out = out.subspan(static_cast<std::size_t>(count));
+    }
+}
+
+} // namespace
+
+Secrets Secrets::draw() {
+    Secrets secrets;
+    draw_random(std::as_writable_bytes(std::span{secrets.sequence}));
+    draw_random(std::as_writable_bytes(std::span{secrets.hash}));
+    draw_random(std::as_writable_bytes(std::span{secrets.rss}));
+    return secrets;
+}
+
+} // namespace millrace::runtime
