@@ -434,6 +434,37 @@ TEST(Worker, B8_accept_queue_what_came_meanwhile_is_read_in_the_turn_that_makes_
     expect_nothing_is_left(harness);
 }
 
+// While the port is behind, who waits keeps its place: else those who speak often would always come
+// before those who have waited.
+TEST(Worker, E6_pools_a_port_that_is_behind_serves_connections_in_order) {
+    WorkerHarness harness;
+    PeerConnection first{harness, 40000};
+    PeerConnection second{harness, 40001};
+    first.open();
+    second.open();
+    harness.nic.transmit_room = 0;
+    // What the transmitter itself holds, until there is room for no more.
+    PeerConnection filler{harness, 40002};
+    for (int i = 0; i < 64; ++i) {
+        filler.send(flag::syn);
+        filler.seq = wire::SeqNum{1000};
+    }
+    first.send(flag::ack | flag::psh, "first");
+    second.send(flag::ack | flag::psh, "second");
+    first.send(flag::ack | flag::psh, "again");
+    harness.nic.transmit_room = SIZE_MAX;
+    harness.poll();
+    harness.poll();
+    std::vector<std::uint16_t> ports;
+    for (const Sent& sent : harness.sent()) {
+        if (!sent.segment.payload.empty()) {
+            ports.push_back(sent.segment.destination_port);
+        }
+    }
+    EXPECT_EQ(ports, (std::vector<std::uint16_t>{40000, 40001}));
+    expect_nothing_is_left(harness);
+}
+
 TEST(Worker, B8_accept_queue_ends_with_the_worker) {
     WorkerHarness harness;
     harness.worker.core().listeners[0].options.connections_max = 0;

@@ -110,7 +110,7 @@ class TcpHost {
     void abort_all(Instant now);
 
     /// True while a connection has something to send that found no room.
-    [[nodiscard]] bool has_touched() const { return touched_ != none; }
+    [[nodiscard]] bool has_touched() const { return first_touched_ != none; }
 
     [[nodiscard]] std::uint32_t connections() const { return connections_.in_use(); }
     [[nodiscard]] std::uint32_t half_open() const { return half_open_.in_use(); }
@@ -251,7 +251,8 @@ class TcpHost {
     std::vector<TimeWaitQueue<Waiting>> time_wait_queues_;
     EphemeralPorts ephemeral_ports_;
     PathMtus<Addr> path_mtus_;
-    std::uint32_t touched_ = none;
+    std::uint32_t first_touched_ = none; ///< Of those to flush; they are linked by their entries.
+    std::uint32_t last_touched_ = none;  ///< Has meaning while there is a first.
     std::uint32_t table_changes_ = 0; ///< Since the burst's references were looked up.
     std::size_t count_ = 0;
     std::array<Segment, burst_max> burst_;

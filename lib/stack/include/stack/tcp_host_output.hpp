@@ -7,11 +7,18 @@ namespace millrace::stack {
 
 template <class Addr, class C>
 void TcpHost<Addr, C>::touch(ConnectionType& connection) {
-    if (!connection.touched) {
-        connection.touched = true;
-        connection.next_touched = touched_;
-        touched_ = connections_.index_of(connection);
+    if (connection.touched) {
+        return;
     }
+    const std::uint32_t index = connections_.index_of(connection);
+    connection.touched = true;
+    connection.next_touched = none;
+    if (first_touched_ == none) {
+        first_touched_ = index;
+    } else {
+        connections_[last_touched_].next_touched = index;
+    }
+    last_touched_ = index;
 }
 
 /// The node may stand too early, for a deadline that has moved later: then it fires for nothing
@@ -21,18 +28,22 @@ void TcpHost<Addr, C>::schedule(ConnectionType& connection) {
     core_.wheel.bring_forward(connection.timer, connection.tcb.next_deadline());
 }
 
+/// In the order in which they were touched. When the port is behind, the rest wait where they
+/// stand: with many of them, looking at each in every turn would leave no time to do anything else.
 template <class Addr, class C>
 void TcpHost<Addr, C>::flush(Instant now) {
-    std::uint32_t index = std::exchange(touched_, none);
-    while (index != none) {
-        ConnectionType& connection = connections_[index];
-        index = connection.next_touched;
+    while (first_touched_ != none) {
+        ConnectionType& connection = connections_[first_touched_];
+        if (!connection.gone && !core_.transmitter.has_room(tcp::Output::capacity)) {
+            return;
+        }
+        first_touched_ = connection.next_touched;
         connection.touched = false;
-        tcp::Tcb& tcb = connection.tcb;
         if (connection.gone) {
             connections_.release(connections_.index_of(connection));
             continue;
         }
+        tcp::Tcb& tcb = connection.tcb;
         if (tcb.user_gone && !connection.orphan && !tcp::has_ended(tcb) &&
             !adopt_orphan(connection, now)) {
             continue;
