@@ -18,6 +18,9 @@ TEST(LoadClient, HandshakesInAClosedLoopKeepTheirConnectionsBusy) {
     EXPECT_EQ(harness.latencies().count(), opened);
     EXPECT_EQ(harness.errors(), 0U);
     harness.close();
+    EXPECT_EQ(harness.server.core().tcp_counters[tcp::Counter::passive_opens],
+              harness.counted(Counter::connections_opened))
+        << "the reset does not overtake the ACK";
 }
 
 TEST(LoadClient, HandshakesThatEndByFinLeaveTimeWaitHere) {
@@ -271,7 +274,8 @@ TEST(LoadClient, AnOperationThatTheServerCutsShortIsAnError) {
 }
 
 TEST(LoadClient, OrdersToCloseEndEvenWhatIsBeingOpened) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 500, .opening_max = 64}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{
+        {.connections = 500, .handshakes_max = 64}, Echo{64}, {}};
     harness.stalled_until = harness.now + 1s;
     harness.order({.kind = Kind::open});
     harness.run(20ms);

@@ -33,6 +33,7 @@ class Client {
         for (std::uint32_t slot = job_.connections; slot > 0; --slot) {
             free_.push_back(slot - 1);
         }
+        to_close_.reserve(job_.connections);
     }
 
     // As a service:
@@ -66,6 +67,8 @@ class Client {
     // The control thread
     void take_orders();
     void end_of_run(Instant now);
+    template <class Opener>
+    void close_opened(Opener& opener);
     template <class Opener>
     [[nodiscard]] bool close_some(Opener& opener);
     void publish();
@@ -140,7 +143,8 @@ class Client {
     std::vector<Slot> slots_;
     std::vector<Instant> dues_; ///< `depth` for each slot: when its pending operations were due.
     std::vector<std::uint32_t> free_;
-    IndexQueue available_; ///< Slots that may have room for an operation.
+    std::vector<std::uint32_t> to_close_; ///< In the next turn.
+    IndexQueue available_;                ///< Slots that may have room for an operation.
 };
 
 } // namespace millrace::load

@@ -10,7 +10,7 @@ template <class Addr, Talk T>
 template <class Opener>
 bool Client<Addr, T>::open_standing(Opener& opener) {
     for (std::uint32_t i = 0; i < turn_max; ++i) {
-        if (free_.empty() || opening_ >= job_.opening_max || !connect(opener)) {
+        if (free_.empty() || opening_ >= job_.handshakes_max || !connect(opener)) {
             return false;
         }
     }
@@ -135,7 +135,7 @@ void Client<Addr, T>::opened(stack::Socket& socket, std::uint32_t index) {
         go_on(socket, index);
     } else if constexpr (completes_when_open<T>) {
         complete(socket, slot);
-        close(socket, slot);
+        to_close_.push_back(index); // A reset at once would take the place of the ACK.
     } else {
         say(socket, slot);
     }

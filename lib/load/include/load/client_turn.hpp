@@ -10,6 +10,7 @@ template <class Opener>
 Instant Client<Addr, T>::on_turn(Opener& opener) {
     const Instant now = opener.now();
     take_orders();
+    close_opened(opener);
     bool more = false;
     if (phase_ == Phase::closing) {
         more = close_some(opener);
@@ -78,11 +79,26 @@ void Client<Addr, T>::end_of_run(Instant now) {
     }
 }
 
+/// Closes what was to carry nothing but its handshake, whose ACK is on its way now.
+template <class Addr, Talk T>
+template <class Opener>
+void Client<Addr, T>::close_opened(Opener& opener) {
+    for (const std::uint32_t index : to_close_) {
+        Slot& slot = slots_[index];
+        opener.with_socket(slot.key, [&](stack::Socket& socket) { close(socket, slot); });
+    }
+    to_close_.clear();
+}
+
 template <class Addr, Talk T>
 template <class Opener>
 bool Client<Addr, T>::close_some(Opener& opener) {
+    const auto closing = [this] { return slots_.size() - free_.size() - open_ - opening_; };
     for (std::uint32_t i = 0; i < turn_max && next_to_close_ < slots_.size(); ++next_to_close_) {
         Slot& slot = slots_[next_to_close_];
+        if (closing() >= job_.handshakes_max) {
+            return false; // As some end, there is room for others.
+        }
         if (slot.in_use) {
             ++i;
             opener.with_socket(slot.key, [&](stack::Socket& socket) {

@@ -27,9 +27,11 @@ struct Job {
     std::uint16_t port = 0;
     /// Connections stand, and carry one operation after another; else each carries one.
     bool standing = true;
-    std::uint32_t connections = 1;   ///< At once.
-    std::uint16_t depth = 1;         ///< Operations at once on one standing connection.
-    std::uint32_t opening_max = 256; ///< Handshakes at once, while standing connections are opened.
+    std::uint32_t connections = 1; ///< At once.
+    std::uint16_t depth = 1;       ///< Operations at once on one standing connection.
+    /// Standing connections that are being opened at once, or closed at the end: a million at once
+    /// would overrun both sides' queues.
+    std::uint32_t handshakes_max = 256;
     CloseBy close = CloseBy::fin;
     Duration timeout = 10s; ///< Without any progress, of one that has begun.
     /// Operation n of this worker is number n * workers + worker of the schedule's.

@@ -1,0 +1,320 @@
+"""millrace-load: what it counts is what the server counts, and what is wrong is an error."""
+
+import contextlib
+import signal
+import socket
+
+from harness import cases, commands, daemons, links, streams, workplace
+from harness.load_generator import KernelServed, PortToPort, at
+
+_NGINX = """
+worker_processes 1;
+daemon off;
+pid {directory}/nginx.pid;
+error_log stderr;
+events {{ worker_connections 4096; }}
+http {{
+    log_format counted '$request_length $bytes_sent';
+    access_log {directory}/access.log counted;
+    keepalive_requests 1000000;
+    server {{
+        listen 80 backlog=4096;
+        listen [::]:80 backlog=4096;
+        root {site};
+        location = /status {{ stub_status; access_log off; }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """nginx on the kernel's stack in a namespace, which writes down what each request has cost."""
+
+    def __init__(self, namespace, site):
+        self._namespace = namespace
+        self._directory = workplace.file("nginx")
+        self._site = site
+
+    def __enter__(self):
+        self._directory.mkdir()
+        configuration = self._directory / "nginx.conf"
+        configuration.write_text(_NGINX.format(directory=self._directory, site=self._site))
+        self._process = commands.start(
+            self._namespace.command(["nginx", "-p", self._directory, "-c", configuration,
+                                     "-e", "stderr"]), workplace.file("nginx.log"))
+        try:
+            commands.wait_until(lambda: self._namespace.run(["curl", "--silent", self._status()],
+                                                            check=False).returncode == 0,
+                                "nginx serves")
+        except BaseException:
+            commands.kill(self._process)
+            raise
+        self._accepted_before = self._accepted()
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        """In order, so that its log is whole."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(timeout=20)
+
+    def connections(self):
+        """Those that it has accepted for others than this question."""
+        return self._accepted() - self._accepted_before - 1
+
+    def requests(self):
+        """(request bytes, response bytes) of each, when it has ended."""
+        lines = (self._directory / "access.log").read_text().splitlines()
+        return [tuple(int(word) for word in line.split()) for line in lines]
+
+    def _status(self):
+        return "http://127.0.0.1/status"
+
+    def _accepted(self):
+        text = self._namespace.run(["curl", "--silent", self._status()]).stdout
+        return int(text.splitlines()[2].split()[0])
+
+
+class AgainstKernels(cases.Case):
+    """nginx, and echo servers of the kernel's sockets."""
+
+    def test_requests_agree_with_nginx(self):
+        count = 2000 if cases.quick else 20000
+        for address, mode, per_connection in (
+                (links.PEER4, "keep-alive", None), (links.PEER6, "keep-alive", None),
+                (links.PEER4, "connect-request-close", 1),
+                (links.PEER6, "connect-request-close", 1)):
+            with self.subTest(address=address, mode=mode), KernelServed() as link, \
+                    Nginx(link.client, self._page()) as nginx:
+                report = link.generator().run(
+                    mode, at(address, 80), "--requests", count, "--connections", 16,
+                    "--expect-bytes", len(cases.PAGE))
+                self.assertEqual(report.code, 0, report.text)
+                self.assertEqual(report.total("requests"), count)
+                self.assertEqual(report.total("responses"), count)
+                self.assertEqual(report.result["latency_ns"]["count"], count)
+                connections = count if per_connection else 16
+                self.assertEqual(report.total("connections_opened"), connections)
+                self.assertEqual(nginx.connections(), connections)
+                nginx.end()
+                requests = nginx.requests()
+                self.assertEqual(len(requests), count)
+                self.assertEqual(report.total("bytes_sent"), sum(sent for sent, _ in requests))
+                self.assertEqual(report.total("bytes_received"), sum(got for _, got in requests))
+
+    def test_what_is_not_right_is_an_error(self):
+        for arguments, error in ((["--path", "/nothing"], "wrong_status"),
+                                 (["--expect-bytes", 7], "wrong_length")):
+            with self.subTest(error), KernelServed() as link, \
+                    Nginx(link.client, self._page()):
+                report = link.generator().run("keep-alive", at(links.PEER4, 80), "--requests", 10,
+                                              "--connections", 2, *arguments)
+                self.assertEqual(report.code, 1)
+                self.assertEqual(report.result["errors"], {error: 10})
+                self.assertEqual(report.total("responses"), 0)
+
+    def test_nobody_listens(self):
+        with KernelServed() as link:
+            report = link.generator().run("handshake", at(links.PEER4, 80), "--duration", 0.2,
+                                          "--warm-up", 0, "--connections", 1)
+            self.assertEqual(report.code, 1)
+            self.assertEqual(list(report.result["errors"]), ["refused"])
+            self.assertEqual(report.total("connections_opened"), 0)
+
+    def test_nobody_is_there(self):
+        """A search must end, and say why."""
+        with KernelServed() as link:
+            report = link.generator().run("echo", at("198.18.0.77", 7), "--timeout", 5,
+                                          "--connections", 4)
+            self.assertEqual(report.code, 1)
+            self.assertIn("0 of 4 connections could be opened", report.text)
+            self.assertGreater(report.result["errors"]["unreachable"], 0)
+
+    def test_a_stream_of_the_kernels(self):
+        count = 100 * 65536
+
+        def serve(connection):
+            # The generator has what it wants, and ends the connection.
+            with contextlib.suppress(ConnectionError, BrokenPipeError):
+                streams.send(connection, 1 << 40)
+
+        with KernelServed() as link, \
+                streams.KernelServer(link.client, socket.AF_INET, 5001, serve):
+            report = link.generator().run("stream", at(links.PEER4, 5001), "--requests", 100,
+                                          "--connections", 2, "--close", "rst")
+            self.assertEqual(report.code, 0, report.text)
+            self.assertEqual(report.total("bytes_received"), count)
+
+    def _page(self):
+        root = workplace.file("site")
+        root.mkdir()
+        root.chmod(0o755)
+        (root / "index.html").write_bytes(cases.PAGE)
+        root.parent.chmod(0o755)  # nginx's worker is nobody.
+        return root
+
+
+class AgainstMillraced(cases.Case):
+    make_link = staticmethod(PortToPort)
+
+    def test_every_mode_agrees_with_the_daemon(self):
+        count = 1000 if cases.quick else 10000
+        modes = (
+            ("handshake", 7, ["--close", "fin"], count),
+            ("handshake", 7, ["--close", "rst"], count),
+            ("connect-request-close", 80, [], count),
+            ("connect-request-close", 80, ["--close", "fin"], count),
+            ("connect-request-close", 80, ["--close", "rst"], count),
+            ("keep-alive", 80, ["--depth", 4], 16),
+            ("echo", 7, ["--size", 3000], 16),
+            ("stream", 9, ["--direction", "send", "--size", 10000], 16),
+        )
+        with self.serving(daemons.echo(), daemons.http(self.site()), daemons.discard()) as \
+                (link, daemon):
+            before = daemon.total("tcp.passive_opens")
+            for mode, port, arguments, connections in modes:
+                for address in links.SERVERS:
+                    with self.subTest(mode=mode, arguments=arguments, address=address):
+                        report = link.generator().run(mode, at(address, port), "--requests", count,
+                                                      "--connections", 16, *arguments)
+                        self.assertEqual(report.code, 0, report.text)
+                        self.assertEqual(report.total("responses"), count)
+                        self.assertEqual(report.total("connections_opened"), connections)
+                        now = daemon.total("tcp.passive_opens")
+                        self.assertEqual(now - before, connections)
+                        before = now
+
+    def test_an_open_loop_is_what_it_was_asked_to_be(self):
+        with self.serving(daemons.echo()) as (link, _):
+            report = link.generator().run("echo", at(links.SERVER4, 7), "--rate", 500,
+                                          "--duration", 2, "--warm-up", 0.5, "--connections", 8)
+            self.assertEqual(report.code, 0, report.text)
+            self.assertEqual(report.result["loop"], "open")
+            self.assertEqual(report.total("responses"), 1250)
+            self.assertEqual(report.result["latency_ns"]["count"], 1000)
+
+    def test_a_closed_loop_says_that_it_is_closed(self):
+        with self.serving(daemons.echo()) as (link, _):
+            report = link.generator().run("echo", at(links.SERVER4, 7), "--duration", 0.3,
+                                          "--warm-up", 0)
+            self.assertEqual(report.result["loop"], "closed")
+            self.assertIn("a closed loop", report.text)
+
+    def test_hold_proves_each_connection(self):
+        with self.serving(daemons.echo(), tcp={"connections_max": 4096}) as (link, daemon):
+            generator = link.generator().start("hold", at(links.SERVER4, 7), "--connections", 3000,
+                                               "--duration", 2)
+            commands.wait_until(lambda: len(daemon.connections_alive()) == 3000,
+                                "3000 connections stand")
+            report = generator.finish()
+            self.assertEqual(report.code, 0, report.text)
+            self.assertEqual(report.total("responses"), 3000)
+            self.assertEqual(report.total("connections_opened"), 3000)
+            self.assertGreater(report.result["bytes_per_connection"], 0)
+
+    def test_several_source_addresses(self):
+        addresses = [f"198.18.0.{n}/24" for n in range(100, 108)]
+        with self.serving(daemons.echo()) as (link, daemon):
+            report = link.generator(addresses).run(
+                "handshake", at(links.SERVER4, 7), "--requests", 160, "--connections", 4,
+                "--ephemeral-ports", "40000-40019")
+            self.assertEqual(report.code, 0, report.text)
+            waiting = [c for c in report.result["counters"].items()
+                       if c[0] == "use.time_wait_opened_ports"]
+            self.assertEqual(report.total("connections_opened"), 160, waiting)
+
+    def test_ports_that_run_out_are_an_error(self):
+        with self.serving(daemons.echo()) as (link, _):
+            report = link.generator().run(
+                "handshake", at(links.SERVER4, 7), "--duration", 0.5, "--warm-up", 0,
+                "--connections", 4, "--ephemeral-ports", "40000-40019", "--time-wait", "strict")
+            self.assertEqual(report.code, 1)
+            self.assertEqual(report.total("connections_opened"), 20)
+            self.assertEqual(list(report.result["errors"]), ["ports_exhausted"])
+
+    def test_a_mix(self):
+        mix = workplace.file("mix.toml")
+        mix.write_text('[[job]]\nmode = "keep-alive"\nweight = 3\nport = 80\n'
+                       '[[job]]\nmode = "echo"\nsize = 100\n')
+        with self.serving(daemons.echo(), daemons.http(self.site())) as (link, _):
+            report = link.generator().run("mix", at(links.SERVER4, 7), "--file", mix,
+                                          "--requests", 400, "--connections", 8)
+            self.assertEqual(report.code, 0, report.text)
+            self.assertEqual([(job["mode"], job["totals"]["responses"],
+                               job["totals"]["connections_opened"])
+                              for job in report.result["jobs"]],
+                             [("keep-alive", 300, 6), ("echo", 100, 2)])
+
+    def test_a_mix_that_is_wrong_names_its_line(self):
+        mix = workplace.file("mix.toml")
+        mix.write_text('[[job]]\nmode = "echo"\nsise = 100\n')
+        done = commands.run([workplace.program("millrace-load"), "mix", "--target",
+                             "198.18.0.2:7", "--device", "net_null0", "--address",
+                             "198.18.0.1/24", "--file", mix], check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(done.stderr, f"millrace-load: {mix}:3: there is no key 'sise' in a job\n")
+
+    def test_search(self):
+        with self.serving(daemons.echo()) as (link, _):
+            report = link.generator().run("echo", at(links.SERVER4, 7), "--search-p99", 1000,
+                                          "--rate", 100, "--search-rate-max", 200,
+                                          "--duration", 0.3, "--warm-up", 0.1)
+            self.assertEqual(report.code, 0, report.text)
+            self.assertEqual(report.result["search"]["best_rate"], 200)
+            self.assertEqual([trial["rate"] for trial in report.result["search"]["trials"]],
+                             [100, 200])
+
+    def test_a_signal_ends_it_in_order(self):
+        with self.serving(daemons.echo()) as (link, daemon):
+            generator = link.generator().start("echo", at(links.SERVER4, 7), "--duration", 60)
+            generator.wait_for("measuring")
+            generator.signal(signal.SIGINT)
+            report = generator.finish(timeout_s=15)
+            self.assertEqual(report.code, 0, report.text)
+            self.assertGreater(report.total("responses"), 0)
+            commands.wait_until(lambda: not daemon.connections_alive(), "no connection is left")
+
+    def test_the_histogram_is_hdr_histograms(self):
+        path = workplace.file("percentiles.txt")
+        with self.serving(daemons.echo()) as (link, _):
+            report = link.generator().run("echo", at(links.SERVER4, 7), "--requests", 1000,
+                                          "--histogram", path)
+            self.assertEqual(report.code, 0, report.text)
+        lines = path.read_text().splitlines()
+        self.assertEqual(lines[0].split(),
+                         ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"])
+        self.assertEqual(lines[-4].split()[1:], ["1.000000000000", "1000"])
+
+
+class CommandLine(cases.Case):
+    def test_what_is_wrong_is_said(self):
+        good = ["echo", "--target", "198.18.0.2:7", "--device", "net_null0", "--address",
+                "198.18.0.1/24"]
+        for change, words in (
+                (["--target", "198.18.0.2"], "is no address with a port"),
+                (["--address", "198.18.0.1"], "is no address with a prefix"),
+                (["--close", "server"], "cannot ask the server to close"),
+                (["--ephemeral-ports", "5-4"], "is no range of ports"),
+                (["--idle", "never"], "is none of poll, adaptive"),
+                (["--cores", "0,1"], "2 are named for 1 workers"),
+                (["--file", "x"], "belongs to mix"),
+                (["--search-p99", "1", "--requests", "9"], "goes neither with --requests")):
+            with self.subTest(change):
+                arguments = list(good)
+                if change[0] in arguments:
+                    place = arguments.index(change[0])
+                    arguments[place:place + 2] = change
+                else:
+                    arguments += change
+                done = commands.run([workplace.program("millrace-load"), *arguments], check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(words, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_help_and_version(self):
+        for option in ("--help", "--version"):
+            done = commands.run([workplace.program("millrace-load"), option])
+            self.assertIn("millrace-load" if option == "--help" else ".", done.stdout)
