@@ -19,7 +19,7 @@
 // The first bytes choose limits, pieces and the method, the rest is a head. Whatever it is: no read
 // outside, the same answer however it is cut and whichever way through the parser it goes, and no
 // other reading than that of Boost.Beast's parser where both accept it. response_parser_corpus has
-// an input for each way in which content ends, which are not found by chance.
+// an input for each way in which content ends, which chance is slow to find.
 
 namespace {
 
