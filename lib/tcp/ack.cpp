@@ -42,6 +42,7 @@ bool advance_una(Tcb& tcb, Flight& flight, SeqNum ack, Instant now, Context& con
     news.acked = static_cast<std::uint32_t>(ack - tcb.snd.una);
     const std::uint32_t bytes = std::min(news.acked, tcb.queue.length);
     tcb.send_charge -= context.buffers.drop_front(tcb.queue, bytes, flight.cursors);
+    context.counters.add(Counter::bytes_acked, bytes);
     flight.repair_at = later(flight.repair_at, ack);
     tcb.snd.una = ack;
     flight.progress = now;

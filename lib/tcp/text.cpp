@@ -77,6 +77,12 @@ void drop_reassembly(Tcb& tcb, Context& context) {
     tcb.reassembly = Pool<Reassembly>::none;
 }
 
+/// The next bytes of the stream are ours, and no other segment's.
+void take_bytes(Tcb& tcb, std::uint32_t count, Context& context) {
+    tcb.rcv.nxt += count;
+    context.counters.add(Counter::bytes_received, count);
+}
+
 void receive_fin(Tcb& tcb, std::uint8_t& events) {
     tcb.rcv.nxt += 1;
     tcb.rcv.edge = later(tcb.rcv.edge, tcb.rcv.nxt);
@@ -99,7 +105,7 @@ void join_out_of_order(Tcb& tcb, Context& context, std::uint8_t& events) {
         if (index == Pool<Node>::none) {
             break;
         }
-        tcb.rcv.nxt += buffers.node(index).slice.length;
+        take_bytes(tcb, buffers.node(index).slice.length, context);
         keep_node(tcb, index, buffers);
     }
     if (may_receive(tcb.state) && reassembly->fin_at(tcb.rcv.nxt)) {
@@ -205,7 +211,7 @@ void take_text(Tcb& tcb, Arrival& arrival, std::uint32_t used, Context& context)
     MILLRACE_ASSERT(used == 0 || tcb.unread.empty());
     const Slice rest = arrival.text.without_first(used);
     const std::uint32_t kept = rest.length > 0 ? keep(tcb, rest, context, arrival.references) : 0;
-    tcb.rcv.nxt += used + kept;
+    take_bytes(tcb, used + kept, context);
     if (kept < rest.length) {
         arrival.drop = Drop::tcp_receive_budget;
         tcb.ack_now = true;

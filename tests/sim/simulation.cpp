@@ -330,6 +330,9 @@ Outcome Simulation::run() {
     if (outcome.failure.empty()) {
         outcome.failure = all_ended() ? check_streams() : "a connection has not ended in a day";
     }
+    if (outcome.failure.empty()) {
+        outcome.failure = check_byte_counters();
+    }
     for (Host& host : hosts_) {
         host.worker->release_everything(host_time(host));
     }
@@ -361,6 +364,39 @@ std::string Simulation::check_streams() const {
                        std::to_string(stream.expect_bytes) + " bytes and sent " +
                        std::to_string(stream.sent) + " of " + std::to_string(stream.send_bytes);
             }
+        }
+    }
+    return {};
+}
+
+/// The engines have counted the bytes that the streams have carried. Of a connection that was given
+/// up some have arrived, and where the last acknowledgements got lost some that have are not known
+/// to.
+std::string Simulation::check_byte_counters() const {
+    for (unsigned side = 0; side < 2; ++side) {
+        const Host& host = hosts_[side];
+        const auto& counters = host.worker->core().tcp_counters;
+        const std::uint64_t received = counters[tcp::Counter::bytes_received];
+        const std::uint64_t acked = counters[tcp::Counter::bytes_acked];
+        std::uint64_t taken = 0;
+        std::uint64_t sent = 0;
+        bool all_taken = true;
+        bool all_acked = true;
+        for (std::size_t i = 0; i < host.streams.size(); ++i) {
+            const bool known = !gave_up(i) && !host.streams[i].reset;
+            taken += host.streams[i].received;
+            sent += known ? host.streams[i].send_bytes : 0;
+            all_taken = all_taken && !gave_up(i);
+            all_acked = all_acked && known;
+        }
+        const bool right = all_taken ? received == taken : received >= taken;
+        const bool acked_right = all_acked ? acked == sent : acked >= sent;
+        const auto& peer = hosts_[1 - side].worker->core().tcp_counters;
+        if (!right || !acked_right || acked > peer[tcp::Counter::bytes_received]) {
+            return std::string{side == 0 ? "client" : "server"} + " has counted " +
+                   std::to_string(received) + " bytes received where its streams have taken " +
+                   std::to_string(taken) + ", and " + std::to_string(acked) +
+                   " bytes acknowledged where they have sent " + std::to_string(sent);
         }
     }
     return {};

@@ -121,6 +121,7 @@ class Simulation {
 
     // What has come of it
     [[nodiscard]] std::string check_streams() const;
+    [[nodiscard]] std::string check_byte_counters() const;
     [[nodiscard]] std::string check_pools() const;
     [[nodiscard]] std::string check_timers();
     void count_events(Outcome& outcome) const;

@@ -93,6 +93,7 @@ void StreamService::on(stack::Socket& socket, stack::SocketEvent event) {
     case stack::SocketEvent::closed:
     case stack::SocketEvent::failed:
         stream.unreachable = socket.end_reason() == stack::EndReason::unreachable;
+        stream.reset = socket.end_reason() == stack::EndReason::reset;
         stream.closed_at = socket.now();
         return;
     case stack::SocketEvent::drain:

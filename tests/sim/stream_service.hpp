@@ -29,6 +29,7 @@ struct Stream {
     bool ended = false;        ///< The peer's FIN has come.
     bool wrong = false;        ///< A byte was not what it should be, or there were too many.
     bool unreachable = false;  ///< The other end's link-layer address was never learnt.
+    bool reset = false;        ///< The other end had forgotten it; our FIN, maybe, came too late.
     Instant closed_at = never; ///< When the connection was gone, by its host's clock.
 
     /// Everything has arrived, to the end.

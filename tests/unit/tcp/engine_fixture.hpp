@@ -68,6 +68,8 @@ class EngineTest : public testing::Test {
     std::uint8_t events = 0;               ///< All that were seen.
     std::vector<Seg> sent;                 ///< Since the last step began.
     std::uint32_t last_ts_val = 0;         ///< In what we sent last.
+    std::uint64_t received_before = 0;     ///< Bytes counted of other connections than this.
+    std::uint64_t acked_before = 0;        ///< Likewise.
 
     void TearDown() override {
         release(tcb, context);
@@ -298,7 +300,7 @@ class EngineTest : public testing::Test {
 
     /// SYN-RECEIVED after a passive open, the SYN,ACK sent.
     void listen_received_syn() {
-        sent.clear();
+        begin_connection();
         listen_syn(half_open, incoming({.seq = 0, .flags = S}), ends.iss, ts_offset, local(), now,
                    context);
         collect_output();
@@ -318,7 +320,7 @@ class EngineTest : public testing::Test {
 
     /// SYN-SENT, the SYN sent.
     void syn_sent() {
-        sent.clear();
+        begin_connection();
         ASSERT_TRUE(open(tcb, {ends.iss, ts_offset, ends.mss}, now, context));
         collect_output();
         flush_all();
@@ -378,6 +380,12 @@ class EngineTest : public testing::Test {
     std::uint32_t ts_offset = 0x8000'0000U;
 
   private:
+    void begin_connection() {
+        sent.clear();
+        received_before = counters[Counter::bytes_received];
+        acked_before = counters[Counter::bytes_acked];
+    }
+
     [[nodiscard]] Seg outgoing(const OutSegment& out) {
         const wire::TcpSegment& header = out.header;
         Seg seg{.seq = static_cast<std::uint32_t>(header.seq - ends.iss),
@@ -450,6 +458,24 @@ class EngineTest : public testing::Test {
         if (tcb.state != State::closed && tcb.state != State::syn_sent) {
             expect_sound(tcb, context);
         }
+        expect_bytes_counted();
+    }
+
+    /// F3.counters: the sequence numbers say how many bytes each stream has carried, with SYN and
+    /// FIN.
+    void expect_bytes_counted() {
+        if (tcb.snd.una == ends.iss || tcb.snd.una == wire::SeqNum{}) {
+            return; // Not open yet.
+        }
+        const std::uint32_t received =
+            static_cast<std::uint32_t>(tcb.rcv.nxt - ends.irs) - (tcb.fin_received ? 2 : 1);
+        const std::uint32_t acked =
+            static_cast<std::uint32_t>(tcb.snd.una - ends.iss) - (tcb.fin_acknowledged ? 2 : 1);
+        const auto counted = [&](Counter counter, std::uint64_t before) {
+            return static_cast<std::uint32_t>(counters[counter] - before);
+        };
+        EXPECT_EQ(counted(Counter::bytes_received, received_before), received);
+        EXPECT_EQ(counted(Counter::bytes_acked, acked_before), acked);
     }
 };
 
