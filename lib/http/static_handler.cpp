@@ -184,7 +184,11 @@ Answer StaticHandler::refuse(const Exchange& exchange, Status status,
                              std::string_view extra_fields) const {
     const std::size_t written = errors_->write(status, exchange.date, exchange.connection,
                                                exchange.wants_body(), exchange.out, extra_fields);
-    return {status, exchange.request.keep_alive, written, {}};
+    return {status,
+            exchange.request.keep_alive,
+            written,
+            {},
+            exchange.wants_body() ? errors_->page_bytes(status) : 0};
 }
 
 } // namespace millrace::http

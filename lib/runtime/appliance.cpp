@@ -15,6 +15,31 @@ namespace millrace::runtime {
 
 namespace {
 
+/// The counters of those services that connections are for.
+void register_services(CounterRegistry& registry, const PortSet& set, const std::string& of,
+                       const Config& config) {
+    const auto stream_infos = counter_infos(service::stream_counter_names,
+                                            service::stream_counter_texts, CounterKind::counter);
+    const auto http_infos = counter_infos(service::http_counter_names, service::http_counter_texts,
+                                          CounterKind::counter);
+    const auto is_used = [&](ServiceKind kind) {
+        return std::ranges::any_of(config.listeners, [&](const ListenConfig& listener) {
+            return listener.service == kind && listener.protocol == Protocol::tcp;
+        });
+    };
+    for (const auto& counters : set.service_counters) {
+        const auto add = [&](ServiceKind kind, const auto& its_infos, const auto& block) {
+            if (is_used(kind)) {
+                registry.add_block(std::string{name(kind)} + of, its_infos, block);
+            }
+        };
+        add(ServiceKind::http, http_infos, counters->http);
+        add(ServiceKind::echo, stream_infos, counters->echo);
+        add(ServiceKind::discard, stream_infos, counters->discard);
+        add(ServiceKind::source, stream_infos, counters->source);
+    }
+}
+
 template <class Addr>
 ConnectionInfo info_of(const stack::Summary<Addr>& summary, const Config& config,
                        std::uint32_t worker) {
@@ -76,6 +101,7 @@ void Appliance::register_counters(CounterRegistry& registry) const {
         for (const auto& pipeline : set->pipelines) {
             register_pipeline(registry, of, *pipeline);
         }
+        register_services(registry, *set, of, state_->config);
         register_port(registry, set->name, set->port);
     }
 }

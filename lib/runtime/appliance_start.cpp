@@ -163,7 +163,8 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
     return settings;
 }
 
-void Appliance::State::add_listeners(Pipeline& pipeline, const std::vector<Duration>& time_waits) {
+void Appliance::State::add_listeners(Pipeline& pipeline, service::ServiceCounters& counters,
+                                     const std::vector<Duration>& time_waits) {
     const std::vector<tcp::Config> engines = engine_configs(config);
     for (const ListenConfig& listener : config.listeners) {
         if (listener.protocol == Protocol::udp) {
@@ -194,21 +195,22 @@ void Appliance::State::add_listeners(Pipeline& pipeline, const std::vector<Durat
         options.defer_accept = listener.defer_accept;
         switch (listener.service) {
         case ServiceKind::echo:
-            pipeline.listen(std::move(options), service::Echo{});
+            pipeline.listen(std::move(options), service::Echo{&counters.echo});
             break;
         case ServiceKind::discard:
-            pipeline.listen(std::move(options), service::Discard{});
+            pipeline.listen(std::move(options), service::Discard{&counters.discard});
             break;
         case ServiceKind::source:
-            pipeline.listen(std::move(options),
-                            service::Source{listener.bytes, listener.then == AfterBytes::hold
-                                                                ? service::Source::Then::hold
-                                                                : service::Source::Then::close});
+            pipeline.listen(std::move(options), service::Source{listener.bytes,
+                                                                listener.then == AfterBytes::hold
+                                                                    ? service::Source::Then::hold
+                                                                    : service::Source::Then::close,
+                                                                &counters.source});
             break;
         case ServiceKind::http:
             pipeline.listen(std::move(options),
                             service::Http{http_options(listener), contents.at(listener.root),
-                                          error_pages, wall_clock});
+                                          error_pages, wall_clock, &counters.http});
             break;
         }
     }
@@ -220,7 +222,9 @@ void Appliance::State::make_pipelines(std::size_t index, Instant now) {
         set.pipelines.push_back(std::make_unique<Pipeline>(
             *set.nics[worker], settings_for(set, config.ports[index], worker), set.mailboxes.get(),
             now));
-        add_listeners(*set.pipelines.back(), time_wait_durations(config));
+        set.service_counters.push_back(std::make_unique<service::ServiceCounters>());
+        add_listeners(*set.pipelines.back(), *set.service_counters.back(),
+                      time_wait_durations(config));
         workers[worker]->pipelines.add(*set.pipelines.back());
     }
 }

@@ -9,6 +9,7 @@
 #include "runtime/secrets.hpp"
 #include "runtime/worker_port.hpp"
 #include "runtime/worker_thread.hpp"
+#include "service/counters.hpp"
 
 #include <cstdint>
 #include <map>
@@ -23,6 +24,7 @@ namespace millrace::runtime {
 /// One port with a pipeline for every worker.
 struct PortSet : WorkerPort {
     std::string name;
+    std::vector<std::unique_ptr<service::ServiceCounters>> service_counters; ///< Of each worker.
     std::vector<std::unique_ptr<Pipeline>> pipelines;
 };
 
@@ -50,7 +52,8 @@ struct Appliance::State {
     std::optional<ConfigError> open_ports();
     std::optional<ConfigError> open_port(std::size_t index);
     void make_pipelines(std::size_t index, Instant now);
-    void add_listeners(Pipeline& pipeline, const std::vector<Duration>& time_waits);
+    void add_listeners(Pipeline& pipeline, service::ServiceCounters& counters,
+                       const std::vector<Duration>& time_waits);
     std::optional<ConfigError> start_workers(Instant now);
     void stop_workers();
     [[nodiscard]] stack::WorkerSettings settings_for(const PortSet& port, const PortConfig& config,

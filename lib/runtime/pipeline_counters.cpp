@@ -12,16 +12,6 @@ namespace millrace::runtime {
 
 namespace {
 
-template <std::size_t count>
-std::vector<CounterInfo> infos(const std::array<std::string_view, count>& names,
-                               const std::array<std::string_view, count>& texts, CounterKind kind) {
-    std::vector<CounterInfo> result;
-    for (std::size_t i = 0; i < count; ++i) {
-        result.push_back({std::string{names[i]}, std::string{texts[i]}, kind, Combine::sum});
-    }
-    return result;
-}
-
 std::vector<CounterInfo> drop_infos() {
     std::vector<CounterInfo> result;
     for (std::size_t i = 0; i < wire::drop_count; ++i) {
@@ -38,10 +28,10 @@ std::vector<CounterInfo> drop_infos() {
 const PipelineInfos& pipeline_infos() {
     using enum CounterKind;
     static const PipelineInfos all{
-        infos(stack::gauge_names, stack::gauge_texts, gauge),
-        infos(stack::counter_names, stack::counter_texts, counter),
-        infos(tcp::counter_names, tcp::counter_texts, counter),
-        infos(stack::control_counter_names, stack::control_counter_texts, counter),
+        counter_infos(stack::gauge_names, stack::gauge_texts, gauge),
+        counter_infos(stack::counter_names, stack::counter_texts, counter),
+        counter_infos(tcp::counter_names, tcp::counter_texts, counter),
+        counter_infos(stack::control_counter_names, stack::control_counter_texts, counter),
         drop_infos(),
     };
     return all;

@@ -32,10 +32,11 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 } // namespace
 
 Http::Http(const HttpOptions& options, const http::ContentStore& store,
-           const http::ErrorPages& errors, const WallClockOffset& wall_clock)
+           const http::ErrorPages& errors, const WallClockOffset& wall_clock,
+           HttpCounters* counters)
     : options_{options}, documents_{store, errors}, errors_{&errors}, wall_clock_{&wall_clock},
-      buffers_{std::make_unique_for_overwrite<std::byte[]>(std::size_t{options.head_buffers} *
-                                                           options.limits.head_bytes)} {
+      counters_{counters}, buffers_{std::make_unique_for_overwrite<std::byte[]>(
+                               std::size_t{options.head_buffers} * options.limits.head_bytes)} {
     for (std::uint32_t i = options_.head_buffers; i > 0; --i) {
         free_buffers_.push_back(static_cast<std::uint16_t>(i));
     }
@@ -183,6 +184,7 @@ void Http::answer_static(Socket& socket, State& state, const http::Request& requ
             return;
         }
     }
+    count_response(answer.status, answer.body.size() + answer.page_bytes);
     state.close_after = state.close_after || !answer.keep_alive;
     begin_content(socket, state, request, Phase::skipping);
 }
@@ -192,6 +194,7 @@ void Http::begin_echo(Socket& socket, State& state, const http::Request& request
     http::HeadWriter head{buffer};
     if (request.expect_continue && request.body != http::BodyKind::none) {
         head.raw(http::continue_response);
+        count(counters_, HttpCounter::responses_1xx);
     }
     head.begin(http::Status::ok, date_);
     head.field("Content-Type", "application/octet-stream");
@@ -202,6 +205,7 @@ void Http::begin_echo(Socket& socket, State& state, const http::Request& request
     }
     head.end(http::connection_field(request.version, !state.close_after));
     send_whole(socket, std::span{buffer}.first(head.length()));
+    count_response(http::Status::ok, 0); // What is echoed counts as it comes.
     begin_content(socket, state, request, Phase::echoing);
 }
 
@@ -235,6 +239,7 @@ std::uint32_t Http::take_counted(Socket& socket, State& state, const Slice& text
         }
     }
     state.content_bytes -= count;
+    count_content(count, state.phase == Phase::echoing);
     socket.set_deadline(socket.now() + options_.body_timeout);
     if (state.content_bytes == 0) {
         end_of_request(socket, state);
@@ -260,6 +265,7 @@ std::uint32_t Http::take_chunked(Socket& socket, State& state, const Slice& text
         if (echoing) {
             send_chunk(socket, step.data);
         }
+        count_content(step.data.size(), echoing);
         return taken;
     case http::ChunkedDecoder::Outcome::more:
         return taken;
@@ -307,6 +313,7 @@ void Http::refuse(Socket& socket, State& state, http::Status status, bool with_p
     const std::size_t length =
         errors_->write(status, date_, http::ConnectionField::close, with_page, buffer);
     send_whole(socket, std::span{buffer}.first(length));
+    count_response(status, with_page ? errors_->page_bytes(status) : 0);
     say_last(socket, state);
 }
 
@@ -374,6 +381,7 @@ void Http::on(Socket& socket, stack::SocketEvent event) {
     auto& state = socket.state<State>();
     switch (event) {
     case stack::SocketEvent::opened:
+        count(counters_, HttpCounter::connections);
         socket.set_deadline(socket.now() + options_.idle_timeout);
         return;
     case stack::SocketEvent::writable:
@@ -398,6 +406,20 @@ void Http::on(Socket& socket, stack::SocketEvent event) {
         release_buffer(state);
         return;
     }
+}
+
+/// Every request has one such response.
+void Http::count_response(http::Status status, std::uint64_t body_bytes) {
+    const unsigned hundreds = static_cast<unsigned>(status) / 100;
+    const auto first = static_cast<unsigned>(HttpCounter::responses_1xx);
+    count(counters_, HttpCounter::requests);
+    count(counters_, static_cast<HttpCounter>(first + hundreds - 1));
+    count(counters_, HttpCounter::response_body_bytes, body_bytes);
+}
+
+void Http::count_content(std::uint64_t bytes, bool echoed) {
+    count(counters_, HttpCounter::request_body_bytes, bytes);
+    count(counters_, HttpCounter::response_body_bytes, echoed ? bytes : 0);
 }
 
 void Http::update_date(Instant now) {

@@ -11,7 +11,8 @@ constexpr std::uint32_t queued_bytes_max = 16 << 20;
 
 } // namespace
 
-std::uint32_t Source::receive(stack::Socket& /*socket*/, const Slice& text) {
+std::uint32_t Source::receive(stack::Socket& /*socket*/, const Slice& text) const {
+    count(counters_, StreamCounter::received_bytes, text.length);
     return text.length;
 }
 
@@ -22,6 +23,7 @@ void Source::send_more(stack::Socket& socket) const {
         const std::uint32_t taken =
             socket.send({piece.data(), static_cast<std::uint32_t>(piece.size())});
         state.sent += taken;
+        count(counters_, StreamCounter::sent_bytes, taken);
         if (taken == 0) {
             // No memory for it; with nothing queued no acknowledgement would wake us.
             socket.set_deadline(socket.now() + 10ms);
@@ -37,6 +39,9 @@ void Source::send_more(stack::Socket& socket) const {
 void Source::on(stack::Socket& socket, stack::SocketEvent event) const {
     switch (event) {
     case stack::SocketEvent::opened:
+        count(counters_, StreamCounter::connections);
+        send_more(socket);
+        return;
     case stack::SocketEvent::writable:
     case stack::SocketEvent::deadline:
         send_more(socket);

@@ -64,6 +64,29 @@ class Ends(Case):
                     connection.recv(1)
             commands.wait_until(lambda: not daemon.connections_alive(), "the connection is gone")
 
+    # F3.counters
+    def test_each_service_counts_what_it_has_carried(self):
+        listeners = (daemons.echo(), daemons.discard(), daemons.source(1_234_567))
+        with self.serving(*listeners, workers={"count": 2}) as (link, daemon):
+            for address in links.SERVERS * 2:
+                with link.client.connect(address, daemons.ECHO_PORT) as connection:
+                    connection.sendall(b"e" * 100_000)
+                    clients.receive_exactly(connection, 100_000)
+                with link.client.connect(address, daemons.DISCARD_PORT) as connection:
+                    connection.sendall(b"d" * 200_000)
+                with link.client.connect(address, daemons.SOURCE_PORT) as connection:
+                    clients.receive_all(connection)
+            commands.wait_until(lambda: not daemon.connections_alive(), "all is said and done")
+            counted = {group: [daemon.total(f"{group}.{name}")
+                               for name in ("connections", "received_bytes", "sent_bytes")]
+                       for group in ("echo", "discard", "source")}
+            self.assertEqual(counted, {"echo": [4, 400_000, 400_000],
+                                       "discard": [4, 800_000, 0],
+                                       "source": [4, 0, 4 * 1_234_567]})
+            self.assertEqual(daemon.total("tcp.bytes_received"), 400_000 + 800_000)
+            self.assertEqual(daemon.total("tcp.bytes_acked"), 400_000 + 4 * 1_234_567)
+            self.assertEqual(sum(daemon.by_worker("echo.connections")), 4)
+
     def test_a_port_without_a_listener_refuses(self):
         with self.serving(daemons.discard()) as (link, _):
             for address in links.SERVERS:

@@ -14,7 +14,8 @@ class HttpHarness {
     static constexpr std::size_t large_bytes = 300'000;
 
     explicit HttpHarness(HttpOptions options = {}, const stack::WorkerSettings& settings = {})
-        : store_{load()}, harness{Http{with_echo(std::move(options)), store_, errors_, wall_clock_},
+        : store_{load()}, harness{Http{with_echo(std::move(options)), store_, errors_, wall_clock_,
+                                       &counters},
                                   settings} {}
 
     static std::string large_document() {
@@ -43,6 +44,7 @@ class HttpHarness {
     WallClockOffset wall_clock_{0};
 
   public:
+    HttpCounters counters;
     ServiceHarness harness;
 };
 

@@ -23,6 +23,11 @@ class ErrorPages {
                                     std::span<std::byte> out,
                                     std::string_view extra_fields = {}) const;
 
+    /// How long the page itself is, for any status that has one.
+    [[nodiscard]] std::size_t page_bytes(Status status) const {
+        return page_for(status).page.size();
+    }
+
     /// The longest response without extra fields.
     static constexpr std::size_t response_bytes_max = 512;
 

@@ -16,6 +16,7 @@ struct Answer {
     bool keep_alive = false;         ///< False: close when all of it is sent.
     std::size_t written = 0;         ///< Bytes at the front of the buffer.
     std::span<const std::byte> body; ///< Bytes of the content store; empty for HEAD and errors.
+    std::size_t page_bytes = 0;      ///< Of `written` the last: the page that tells of an error.
 };
 
 /// A buffer of this size takes every answer; only a redirect with a long path or query is larger,

@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,6 +18,18 @@
 /// What is the same for every pipeline, whatever its services are: its counters' names, and what it
 /// must have given back at its end.
 namespace millrace::runtime {
+
+/// What a .def file says of counters, in the order of their enumerators.
+template <std::size_t count>
+[[nodiscard]] std::vector<CounterInfo>
+counter_infos(const std::array<std::string_view, count>& names,
+              const std::array<std::string_view, count>& texts, CounterKind kind) {
+    std::vector<CounterInfo> result;
+    for (std::size_t i = 0; i < count; ++i) {
+        result.push_back({std::string{names[i]}, std::string{texts[i]}, kind, Combine::sum});
+    }
+    return result;
+}
 
 /// Names and texts of a pipeline's blocks, in the order of their enumerators.
 struct PipelineInfos {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "service/counters.hpp"
 #include "stack/service_concept.hpp"
 
 #include <cstdint>
@@ -9,8 +10,14 @@ namespace millrace::service {
 /// RFC 863: reads and forgets, and closes when the peer does.
 class Discard {
   public:
-    static std::uint32_t receive(stack::Socket& socket, const Slice& text);
-    static void on(stack::Socket& socket, stack::SocketEvent event);
+    /// The counters outlive the service; null: nothing is counted.
+    explicit Discard(StreamCounters* counters = nullptr) : counters_{counters} {}
+
+    std::uint32_t receive(stack::Socket& socket, const Slice& text) const;
+    void on(stack::Socket& socket, stack::SocketEvent event) const;
+
+  private:
+    StreamCounters* counters_;
 };
 
 static_assert(stack::Service<Discard>);

@@ -8,6 +8,7 @@
 #include "http/error_pages.hpp"
 #include "http/request_parser.hpp"
 #include "http/static_handler.hpp"
+#include "service/counters.hpp"
 #include "stack/service_concept.hpp"
 
 #include <atomic>
@@ -43,8 +44,10 @@ struct HttpOptions {
 /// has been answered.
 class Http {
   public:
+    /// The counters outlive the service; null: nothing is counted.
     Http(const HttpOptions& options, const http::ContentStore& store,
-         const http::ErrorPages& errors, const WallClockOffset& wall_clock);
+         const http::ErrorPages& errors, const WallClockOffset& wall_clock,
+         HttpCounters* counters = nullptr);
 
     std::uint32_t receive(stack::Socket& socket, const Slice& text);
     void on(stack::Socket& socket, stack::SocketEvent event);
@@ -95,11 +98,14 @@ class Http {
     void deadline(stack::Socket& socket, State& state);
     void send_whole(stack::Socket& socket, std::span<const std::byte> bytes);
     void update_date(Instant now);
+    void count_response(http::Status status, std::uint64_t body_bytes);
+    void count_content(std::uint64_t bytes, bool echoed);
 
     HttpOptions options_;
     http::StaticHandler documents_;
     const http::ErrorPages* errors_;
     const WallClockOffset* wall_clock_;
+    HttpCounters* counters_;
     http::DateCache date_;
     std::unique_ptr<std::byte[]> buffers_; ///< `head_buffers` of `limits.head_bytes` each.
     std::vector<std::uint16_t> free_buffers_;

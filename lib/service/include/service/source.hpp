@@ -1,5 +1,6 @@
 #pragma once
 
+#include "service/counters.hpp"
 #include "stack/service_concept.hpp"
 
 #include <cstdint>
@@ -12,9 +13,11 @@ class Source {
   public:
     enum class Then : std::uint8_t { close, hold };
 
-    Source(std::uint64_t bytes, Then then) : bytes_{bytes}, then_{then} {}
+    /// The counters outlive the service; null: nothing is counted.
+    Source(std::uint64_t bytes, Then then, StreamCounters* counters = nullptr)
+        : bytes_{bytes}, then_{then}, counters_{counters} {}
 
-    static std::uint32_t receive(stack::Socket& socket, const Slice& text);
+    std::uint32_t receive(stack::Socket& socket, const Slice& text) const;
     void on(stack::Socket& socket, stack::SocketEvent event) const;
 
   private:
@@ -27,6 +30,7 @@ class Source {
 
     std::uint64_t bytes_;
     Then then_;
+    StreamCounters* counters_;
 };
 
 static_assert(stack::Service<Source>);
