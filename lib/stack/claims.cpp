@@ -1,44 +1,51 @@
 #include "stack/claims.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace millrace::stack {
+namespace {
+
+/// Addresses that need no probing are announced so many at a time: all at once would be a burst of
+/// broadcasts that the link's queues need not have room for.
+constexpr std::size_t announced_at_once = 16;
+constexpr Duration announcement_pause = 10ms;
+
+} // namespace
 
 template <class Addr>
 Claims<Addr>::Claims(std::span<const wire::Prefix<Addr>> addresses, const ClaimRules& rules,
                      bool speaks, std::minstd_rand& random, Instant now)
     : rules_{rules}, random_{random} {
     for (const wire::Prefix<Addr>& own : addresses) {
-        Claim claim{.address = own.address};
+        claims_.push_back({.address = own.address});
+    }
+    std::ranges::sort(claims_, {}, &Claim::address);
+    due_.reserve(claims_.size()); // Each has at most one.
+    for (std::size_t place = 0; place < claims_.size(); ++place) {
+        Claim& claim = claims_[place];
         if (rules.probes > 0) {
-            claim.state = ClaimState::waiting;
-            claim.due = speaks ? now + random_between({}, rules.first_probe_max) : never;
-            all_usable_ = false;
+            set_state(claim, ClaimState::waiting);
+            set_due(claim, speaks ? now + random_between({}, rules.first_probe_max) : never);
         } else if (speaks && rules.announcements > 0) {
-            claim.state = ClaimState::announcing;
-            claim.due = now;
+            set_state(claim, ClaimState::announcing);
+            const auto turn = static_cast<Duration::rep>(place / announced_at_once);
+            set_due(claim, now + turn * announcement_pause);
         }
-        claims_.push_back(claim);
     }
 }
 
 template <class Addr>
 auto Claims<Addr>::next_step(Instant now) -> std::optional<Step> {
-    for (Claim& claim : claims_) {
-        if (claim.due <= now) {
+    while (next_deadline() <= now) {
+        const Due due = due_.front();
+        std::ranges::pop_heap(due_, std::greater{});
+        due_.pop_back();
+        if (Claim& claim = claims_[due.place]; claim.due == due.at) {
             return advance(claim, now);
         }
     }
     return std::nullopt;
-}
-
-template <class Addr>
-Instant Claims<Addr>::next_deadline() const {
-    Instant nearest = never;
-    for (const Claim& claim : claims_) {
-        nearest = std::min(nearest, claim.due);
-    }
-    return nearest;
 }
 
 template <class Addr>
@@ -66,9 +73,9 @@ auto Claims<Addr>::advance(Claim& claim, Instant now) -> Step {
 template <class Addr>
 auto Claims<Addr>::probe(Claim& claim, Instant now) -> Step {
     ++claim.sent;
-    claim.due = now + (claim.sent < rules_.probes
-                           ? random_between(rules_.probe_interval_min, rules_.probe_interval_max)
-                           : rules_.last_probe_wait);
+    set_due(claim, now + (claim.sent < rules_.probes
+                              ? random_between(rules_.probe_interval_min, rules_.probe_interval_max)
+                              : rules_.last_probe_wait));
     return {.address = claim.address, .act = Act::probe};
 }
 
@@ -80,7 +87,7 @@ auto Claims<Addr>::announce(Claim& claim, Instant now) -> Step {
         step.act = Act::announce;
     }
     if (claim.sent < rules_.announcements) {
-        claim.due = now + rules_.announcement_interval;
+        set_due(claim, now + rules_.announcement_interval);
     } else {
         set_state(claim, ClaimState::settled);
     }
@@ -125,21 +132,28 @@ ClaimState Claims<Addr>::state(const Addr& address) const {
 
 template <class Addr>
 std::size_t Claims<Addr>::place_of(const Addr& address) const {
-    std::size_t place = 0;
-    while (place < claims_.size() && claims_[place].address != address) {
-        ++place;
-    }
-    return place;
+    const auto found = std::ranges::lower_bound(claims_, address, {}, &Claim::address);
+    const bool is_ours = found != claims_.end() && found->address == address;
+    return is_ours ? static_cast<std::size_t>(found - claims_.begin()) : claims_.size();
 }
 
 /// The one place where a state changes.
 template <class Addr>
 void Claims<Addr>::set_state(Claim& claim, ClaimState state) {
+    unusable_ += is_usable(claim.state) ? 1U : 0U;
+    unusable_ -= is_usable(state) ? 1U : 0U;
     claim.state = state;
     claim.sent = 0;
     claim.due = never;
-    all_usable_ = std::all_of(claims_.begin(), claims_.end(),
-                              [](const Claim& each) { return is_usable(each.state); });
+}
+
+template <class Addr>
+void Claims<Addr>::set_due(Claim& claim, Instant due) {
+    claim.due = due;
+    if (due != never) {
+        due_.push_back({due, static_cast<std::uint32_t>(&claim - claims_.data())});
+        std::ranges::push_heap(due_, std::greater{});
+    }
 }
 
 template <class Addr>

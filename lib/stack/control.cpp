@@ -43,6 +43,9 @@ constexpr std::uint8_t group_report_robustness = 2;
 /// How often the other workers are told again how the claims ended. Unlike all other news, a worker
 /// that missed this could never find out for itself.
 constexpr Duration claims_interval = 10s;
+/// Of how many addresses of each family at a time, so that there is room for all of it on the way.
+constexpr std::size_t claims_at_once = 64;
+constexpr Duration claims_pause = 10ms;
 
 } // namespace
 
@@ -102,9 +105,7 @@ std::size_t Control::next_frame(std::span<std::byte> out, Instant now) {
         return write_router_solicitation(out, now);
     }
     if (claims_told_again_ <= now) {
-        claims_told_again_ = now + claims_interval;
-        tell_claims(claims4_);
-        tell_claims(claims6_);
+        tell_claims(now);
     }
     due_ = false;
     wheel_.reschedule(timer_,
@@ -154,11 +155,19 @@ void Control::tell_peers(const Learnt& news) {
     learnt_.push_back(news);
 }
 
-template <class Addr>
-void Control::tell_claims(const Claims<Addr>& claims) {
-    claims.for_each_decided([this](const Addr& address, ClaimState state) {
-        tell_peers(LearntClaim<Addr>{address, state});
-    });
+void Control::tell_claims(Instant now) {
+    const auto tell = [this]<class Addr>(const Claims<Addr>& claims) {
+        claims.for_each_decided(claims_told_, claims_at_once,
+                                [this](const Addr& address, ClaimState state) {
+                                    tell_peers(LearntClaim<Addr>{address, state});
+                                });
+    };
+    tell(claims4_);
+    tell(claims6_);
+    claims_told_ += claims_at_once;
+    const bool all_told = claims_told_ >= std::max(claims4_.size(), claims6_.size());
+    claims_told_ = all_told ? 0 : claims_told_;
+    claims_told_again_ = now + (all_told ? claims_interval : claims_pause);
 }
 
 /// Answers are told even when this worker did not ask, for another one may have; requests, which

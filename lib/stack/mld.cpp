@@ -19,15 +19,6 @@ constexpr std::size_t headers_bytes =
 constexpr std::size_t records_max =
     (Control::frame_bytes_max - headers_bytes - sizeof(mld::ReportHeader)) / sizeof(mld::Record);
 
-/// Addresses that end alike share their solicited-node group; it is reported with the first.
-bool is_first_in_group(const Interface& interface, std::size_t place) {
-    const wire::Ipv6Addr group = interface.ipv6[place].address.solicited_node();
-    const auto own = interface.ipv6.begin();
-    return std::none_of(own, own + static_cast<std::ptrdiff_t>(place), [&](const auto& earlier) {
-        return earlier.address.solicited_node() == group;
-    });
-}
-
 /// Writes everything before the `count` records, which stand in their place, and returns the length
 /// of the whole frame.
 std::size_t write_headers(std::span<std::byte> out, const wire::MacAddr& mac,
@@ -85,24 +76,24 @@ Control::Result Control::group_query_arrives(const wire::Ipv6Packet& packet,
 std::size_t Control::write_group_report(std::span<std::byte> out, Instant now) {
     const bool is_change = group_report_changes_left_ > 0;
     std::byte* const records = out.data() + headers_bytes + sizeof(mld::ReportHeader);
+    const RangeSet<std::uint32_t>& groups = interface_.ipv6.endings();
     std::uint16_t count = 0;
-    while (group_report_next_ < interface_.ipv6.size() && count < records_max) {
-        const std::size_t place = group_report_next_++;
-        if (!is_first_in_group(interface_, place)) {
-            continue;
-        }
+    auto ending = groups.at_or_after(group_report_next_);
+    for (; ending && count < records_max; ending = groups.at_or_after(*ending + 1)) {
         wire::header_at<mld::Record>(records + count * sizeof(mld::Record)) = {
             .type = is_change ? mld::Record::change_to_exclude : mld::Record::mode_is_exclude,
             .auxiliary_words = 0,
             .source_count = std::uint16_t{0},
-            .group = interface_.ipv6[place].address.solicited_node()};
+            .group = wire::Ipv6Addr::from_value(*ending).solicited_node()};
         ++count;
     }
-    if (group_report_next_ == interface_.ipv6.size()) {
+    if (ending) {
+        group_report_next_ = *ending;
+    } else {
         group_report_reported(is_change, now);
     }
     if (count == 0) {
-        return 0; // The last addresses were in groups reported before.
+        return 0; // We have no IPv6 address, but were asked.
     }
     // RFC 3590 §4: without a link-local address the report comes from nobody.
     const auto own = source_for(interface_, mld::report_destination);

@@ -11,7 +11,7 @@ namespace {
 template <class Addr>
 const wire::Prefix<Addr>* subnet_of(const Interface& interface, const Addr& address) {
     const wire::Prefix<Addr>* longest = nullptr;
-    for (const auto& own : interface.addresses<Addr>()) {
+    for (const auto& own : interface.addresses<Addr>().subnets()) {
         if (own.contains(address) && (longest == nullptr || own.length > longest->length)) {
             longest = &own;
         }
@@ -33,7 +33,7 @@ bool is_another_host(const Interface& interface, const Addr& address) {
 
 /// The first of our addresses that is link-local, or that is not.
 std::optional<wire::Ipv6Addr> first_of_scope(const Interface& interface, bool link_local) {
-    for (const auto& own : interface.ipv6) {
+    for (const auto& own : interface.ipv6.subnets()) {
         if (own.address.is_link_local() == link_local) {
             return own.address;
         }

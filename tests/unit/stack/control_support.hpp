@@ -119,6 +119,7 @@ class TestHost {
     std::vector<Bytes> frames() {
         std::vector<Bytes> all;
         control.take_frames(
+            [] { return true; },
             [&](std::span<const std::byte> frame) { all.emplace_back(frame.begin(), frame.end()); },
             now);
         return all;

@@ -101,6 +101,36 @@ TEST(Control, news_that_nobody_takes_are_bounded_and_counted) {
     EXPECT_EQ(host.count(ControlCounter::news_lost), 10'000 - told);
 }
 
+/// A1.many_addresses: the rings between workers have not room for all at once.
+TEST(Control, how_many_claims_ended_is_told_in_parts) {
+    constexpr std::uint32_t count = 1000;
+    Interface interface = usual_interface();
+    interface.ipv4.clear();
+    for (std::uint32_t i = 0; i < count; ++i) {
+        interface.ipv4.push_back(
+            {wire::Ipv4Addr::from_value(wire::Ipv4Addr{198, 18, 4, 0}.value() + i), 16});
+    }
+    TestHost first{of_two(0), interface};
+    TestHost late{of_two(1), interface};
+    for (int i = 0; i < 1'200; ++i) {
+        first.pass(10ms);
+        static_cast<void>(first.learnt()); // The rings were full.
+    }
+    EXPECT_TRUE(first.control.ipv4_claims().all_usable());
+    EXPECT_FALSE(late.control.ipv4_claims().usable(interface.ipv4.front().address));
+    for (int i = 0; i < 1'000; ++i) {
+        first.pass(10ms);
+        const auto news = first.learnt();
+        EXPECT_LE(news.size(), 128U);
+        for (const Learnt& each : news) {
+            late.control.learn_from_peer(each, late.now);
+        }
+    }
+    EXPECT_TRUE(late.control.ipv4_claims().all_usable());
+    EXPECT_TRUE(late.control.ipv6_claims().all_usable());
+    EXPECT_EQ(first.count(ControlCounter::news_lost), 0U);
+}
+
 TEST(Control, router_is_told) {
     TestHost first{quiet_of_two()};
     TestHost second{quiet_of_two()};
@@ -207,7 +237,7 @@ TEST(Control, destruction_leaves_nothing_in_the_wheel) {
         Neighbours<wire::Ipv6Addr> neighbours6{host.wheel, 2, SipKey{}};
         Control control{host.interface, neighbours4,      neighbours6, host.wheel, 3,
                         SipKey{},       ControlOptions{}, host.now};
-        control.take_frames([](std::span<const std::byte>) {}, host.now);
+        control.take_frames([] { return true; }, [](std::span<const std::byte>) {}, host.now);
         EXPECT_EQ(host.wheel.size(), 1U);
     }
     EXPECT_EQ(host.wheel.size(), 0U);

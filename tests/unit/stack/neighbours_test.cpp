@@ -65,7 +65,8 @@ class NeighboursTest : public testing::Test {
     }
 
     void take_questions() {
-        cache.take_solicitations([&](const Addr& target, std::optional<wire::MacAddr> mac) {
+        const auto all = [] { return true; };
+        cache.take_solicitations(all, [&](const Addr& target, std::optional<wire::MacAddr> mac) {
             asked.push_back({target, mac});
             asked_at.push_back(now);
         });

@@ -87,6 +87,13 @@ TEST(Ipv6Addr, TextBothWays) {
     EXPECT_EQ(ipv6("2001:db8::a0b").bytes[14], 0x0a);
 }
 
+TEST(Ipv6Addr, NumberBothWays) {
+    const Ipv6Addr address = ipv6("2001:db8::ff:ffff:ffff:ffff");
+    EXPECT_TRUE(address.value() == (Uint128{0x2001'0db8'0000'0000} << 64 | 0x00ff'ffff'ffff'ffff));
+    EXPECT_EQ(Ipv6Addr::from_value(address.value()), address);
+    EXPECT_EQ(Ipv6Addr::from_value(address.value() + 1), ipv6("2001:db8::100:0:0:0"));
+}
+
 TEST(Ipv6Addr, RefusesEverythingElse) {
     for (const char* text : {"", ":", ":::", "2001:db8", "2001:db8::1::", "fe80::1%eth0", "::g",
                              "1:2:3:4:5:6:7:8:9", "12345::", "198.18.0.1", "::1 "}) {
@@ -118,6 +125,16 @@ TEST(Ipv6Addr, SolicitedNodeGroup) {
     EXPECT_TRUE(group.is_solicited_node());
     EXPECT_FALSE(ipv6("ff02::1").is_solicited_node());
     EXPECT_FALSE(ipv6("ff05::1:ff0e:8c6c").is_solicited_node());
+    EXPECT_EQ(group.ending(), 0x0e8c6cU);
+    EXPECT_EQ(Ipv6Addr::from_value(group.ending()).solicited_node(), group);
+}
+
+TEST(Address, TheOrderIsThatOfTheNumbers) {
+    EXPECT_LT(ipv4("9.255.255.255"), ipv4("10.0.0.0"));
+    EXPECT_LT(ipv4("127.0.0.1"), ipv4("128.0.0.0"));
+    EXPECT_LT(ipv6("2001:db8::ffff"), ipv6("2001:db8::1:0"));
+    EXPECT_LT(ipv6("2001:db8:0:0:ffff::"), ipv6("2001:db8:0:1::"));
+    EXPECT_LT(ipv6("7fff::"), ipv6("8000::"));
 }
 
 TEST(Ipv6Addr, LinkLocalFromMac) {

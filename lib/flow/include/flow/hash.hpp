@@ -23,11 +23,9 @@ class HashKey {
 
 namespace detail {
 
-__extension__ typedef unsigned __int128 Uint128;
-
 /// Both halves of the product of two words, folded into one.
 [[nodiscard]] inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    const Uint128 product = Uint128{a} * b;
+    const wire::Uint128 product = wire::Uint128{a} * b;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 

@@ -7,6 +7,8 @@
 #include "wire/ipv4.hpp"
 #include "wire/ipv6.hpp"
 
+#include <algorithm>
+
 /// Which frames and packets are let in, by their addresses alone. Pure functions.
 namespace millrace::stack {
 
@@ -17,20 +19,13 @@ namespace millrace::stack {
     return address == wire::Ipv4Addr{224, 0, 0, 1};
 }
 [[nodiscard]] inline bool is_our_group(const Interface& interface, const wire::Ipv6Addr& address) {
-    if (address == wire::Ipv6Addr::all_nodes) {
-        return true;
-    }
-    for (const auto& own : interface.ipv6) {
-        if (own.address.solicited_node() == address) {
-            return true;
-        }
-    }
-    return false;
+    return address == wire::Ipv6Addr::all_nodes ||
+           (address.is_solicited_node() && interface.ipv6.endings().contains(address.ending()));
 }
 
 /// True for the limited broadcast address and for those of our subnets.
 [[nodiscard]] inline bool is_broadcast(const Interface& interface, const wire::Ipv4Addr& address) {
-    for (const auto& own : interface.ipv4) {
+    for (const auto& own : interface.ipv4.subnets()) {
         if (wire::is_directed_broadcast(own, address)) {
             return true;
         }
@@ -53,12 +48,12 @@ namespace millrace::stack {
         destination == wire::multicast_mac(wire::Ipv6Addr::all_nodes)) {
         return wire::Drop::none;
     }
-    for (const auto& own : interface.ipv6) {
-        if (destination == wire::multicast_mac(own.address.solicited_node())) {
-            return wire::Drop::none;
-        }
-    }
-    return wire::Drop::frame_not_for_us;
+    // What a solicited-node group maps to ends as the group does.
+    wire::Ipv6Addr group;
+    std::copy_n(destination.bytes.end() - 3, 3, group.bytes.end() - 3);
+    group = group.solicited_node();
+    const bool ours = destination == wire::multicast_mac(group) && is_our_group(interface, group);
+    return ours ? wire::Drop::none : wire::Drop::frame_not_for_us;
 }
 
 /// True for a packet that may be a neighbour advertisement: whoever has one of our addresses too

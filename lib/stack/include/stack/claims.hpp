@@ -3,6 +3,8 @@
 #include "base/time.hpp"
 #include "wire/address.hpp"
 
+#include <algorithm>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -33,7 +35,8 @@ struct ClaimRules {
 };
 
 /// The claims to one worker's addresses of one family: says what is to be sent, and when. One
-/// worker of a port makes them, the others are told how they end.
+/// worker of a port makes them, the others are told how they end. There may be thousands: an
+/// address is found among them, and what is due next, without looking at each.
 template <class Addr>
 class Claims {
   public:
@@ -51,12 +54,12 @@ class Claims {
 
     /// True when the address is ours and may be used: neither tentative nor lost.
     [[nodiscard]] bool usable(const Addr& address) const { return is_usable(state(address)); }
-    [[nodiscard]] bool all_usable() const { return all_usable_; }
+    [[nodiscard]] bool all_usable() const { return unusable_ == 0; }
 
     /// What is to be sent at `now`, one message at a time; nothing when nothing is due.
     [[nodiscard]] std::optional<Step> next_step(Instant now);
-    /// When `next_step` has something again.
-    [[nodiscard]] Instant next_deadline() const;
+    /// Until when `next_step` has nothing.
+    [[nodiscard]] Instant next_deadline() const { return due_.empty() ? never : due_.front().at; }
 
     /// Somebody else has the address or wants it too. True when that ends our claim; false when the
     /// address is ours already (or lost already) and is kept.
@@ -68,11 +71,15 @@ class Claims {
     /// The worker that makes the claims has told how one ended.
     void settle(const Addr& address, ClaimState state);
 
-    /// Calls `f(address, ClaimState)` for each address whose claim has been decided: it is
-    /// `settled` (announcing or not) or `lost`.
+    [[nodiscard]] std::size_t size() const { return claims_.size(); }
+
+    /// Calls `f(address, ClaimState)` for each whose claim has been decided, of `count` addresses
+    /// from the one at `first` on: it is `settled` (announcing or not) or `lost`.
     template <class F>
-    void for_each_decided(F&& f) const {
-        for (const Claim& claim : claims_) {
+    void for_each_decided(std::size_t first, std::size_t count, F&& f) const {
+        first = std::min(first, claims_.size());
+        count = std::min(count, claims_.size() - first);
+        for (const Claim& claim : std::span{claims_}.subspan(first, count)) {
             if (is_usable(claim.state)) {
                 f(claim.address, ClaimState::settled);
             } else if (claim.state == ClaimState::lost) {
@@ -93,12 +100,21 @@ class Claims {
         std::optional<Instant> defended; ///< Last.
     };
 
+    /// When a claim's next message is due.
+    struct Due {
+        Instant at;
+        std::uint32_t place; ///< In `claims_`.
+
+        [[nodiscard]] friend auto operator<=>(const Due&, const Due&) = default;
+    };
+
     [[nodiscard]] static bool is_usable(ClaimState state) {
         return state == ClaimState::announcing || state == ClaimState::settled;
     }
     /// The claim's place in `claims_`; their number when there is none.
     [[nodiscard]] std::size_t place_of(const Addr& address) const;
     void set_state(Claim& claim, ClaimState state);
+    void set_due(Claim& claim, Instant due);
     [[nodiscard]] Step advance(Claim& claim, Instant now);
     [[nodiscard]] Step probe(Claim& claim, Instant now);
     [[nodiscard]] Step announce(Claim& claim, Instant now);
@@ -106,8 +122,10 @@ class Claims {
 
     ClaimRules rules_;
     std::minstd_rand& random_;
-    std::vector<Claim> claims_;
-    bool all_usable_ = true;
+    std::vector<Claim> claims_; ///< By address.
+    /// A heap, the nearest first. What a claim has given up is passed over when its time comes.
+    std::vector<Due> due_;
+    std::size_t unusable_ = 0;
 };
 
 extern template class Claims<wire::Ipv4Addr>;

@@ -129,6 +129,8 @@ class Control {
     static constexpr std::size_t reply_room = wire::ipv6_header_bytes + wire::icmp_header_bytes;
     /// The longest frame that `take_frames` makes.
     static constexpr std::size_t frame_bytes_max = 512;
+    /// How many of them in one turn, at most.
+    static constexpr std::size_t frames_per_turn = 32;
 
     /// Everything handed in outlives the object. The one node of kind `timer_kind` in `wheel` is
     /// its own; when it fires, or one of the neighbour caches', the worker calls `deadline_passed`.
@@ -180,23 +182,33 @@ class Control {
     void note_error() { counters_.add(ControlCounter::errors_received); }
 
     /// Calls `emit(std::span<const std::byte> frame)` for each frame that is to be sent now without
-    /// having been asked for: probes, announcements, group reports, solicitations. Once per poll.
-    template <class F>
-    void take_frames(F&& emit, Instant now) {
+    /// having been asked for: probes, announcements, group reports, solicitations. Once per poll;
+    /// what is more than a turn's share, or than `has_room()` says can be sent, waits for the next.
+    template <class Room, class F>
+    void take_frames(Room&& has_room, F&& emit, Instant now) {
         std::array<std::byte, frame_bytes_max> frame;
-        while (due_)
+        std::size_t left = frames_per_turn;
+        const auto may_go_on = [&] { return left > 0 && has_room(); };
+        while (due_ && may_go_on())
             [[unlikely]] {
+                --left;
                 if (const std::size_t length = next_frame(frame, now); length > 0) {
                     emit(std::span<const std::byte>{frame.data(), length});
                 }
             }
         const auto solicit = [&](const auto& target, const std::optional<wire::MacAddr>& mac) {
+            --left;
             if (const std::size_t length = write_solicitation(frame, target, mac); length > 0) {
                 emit(std::span<const std::byte>{frame.data(), length});
             }
         };
-        neighbours4_.take_solicitations(solicit);
-        neighbours6_.take_solicitations(solicit);
+        neighbours4_.take_solicitations(may_go_on, solicit);
+        neighbours6_.take_solicitations(may_go_on, solicit);
+    }
+
+    /// True while `take_frames` has something.
+    [[nodiscard]] bool has_frames() const {
+        return due_ || neighbours4_.has_solicitations() || neighbours6_.has_solicitations();
     }
 
     /// Calls `f(const Learnt&)` for each thing to tell the other workers. Once per poll.
@@ -273,8 +285,7 @@ class Control {
                                         const typename Claims<Addr>::Step& step, Instant now);
     void look_again_at(Instant deadline);
     void tell_peers(const Learnt& news);
-    template <class Addr>
-    void tell_claims(const Claims<Addr>& claims);
+    void tell_claims(Instant now);
     template <class Addr>
     void learn_neighbour(Neighbours<Addr>& neighbours, const Addr& address,
                          const std::optional<wire::MacAddr>& mac, Evidence evidence, Instant now);
@@ -357,7 +368,8 @@ class Control {
     Instant router_solicitation_due_ = never;
     Instant group_report_due_ = never;
     Instant claims_told_again_ = never;
-    std::size_t group_report_next_ = 0; ///< Which of our addresses the report goes on with.
+    std::size_t claims_told_ = 0;         ///< Addresses, in this round.
+    std::uint32_t group_report_next_ = 0; ///< The ending of the group that the report goes on with.
     std::uint8_t group_report_changes_left_ = 0; ///< Reports of a change yet to come.
     std::vector<Learnt> learnt_;
     std::vector<AddressConflict> conflicts_;

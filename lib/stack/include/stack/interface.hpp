@@ -1,11 +1,11 @@
 #pragma once
 
+#include "stack/own_addresses.hpp"
 #include "wire/address.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <type_traits>
-#include <vector>
 
 namespace millrace::stack {
 
@@ -23,8 +23,8 @@ struct Interface {
     std::uint16_t mtu = 1500;    ///< Bytes of the largest IP packet.
     std::uint8_t hop_limit = 64; ///< Or TTL, of what we send (what discovers the link has its own).
     std::uint8_t dscp = 0;       ///< Of our TCP segments (RFC 2474).
-    std::vector<wire::Prefix<wire::Ipv4Addr>> ipv4; ///< Our addresses, each with its subnet.
-    std::vector<wire::Prefix<wire::Ipv6Addr>> ipv6; ///< Likewise; see `add_link_local`.
+    OwnAddresses<wire::Ipv4Addr> ipv4;
+    OwnAddresses<wire::Ipv6Addr> ipv6; ///< See `add_link_local`.
     std::optional<wire::Ipv4Addr> gateway4;
     std::optional<wire::Ipv6Addr> gateway6;
 
@@ -39,15 +39,11 @@ struct Interface {
         ipv6.push_back({wire::Ipv6Addr::link_local_from(mac), 64});
     }
 
-    [[nodiscard]] bool owns(const wire::Ipv4Addr& address) const {
-        return is_one_of(ipv4, address);
-    }
-    [[nodiscard]] bool owns(const wire::Ipv6Addr& address) const {
-        return is_one_of(ipv6, address);
-    }
+    [[nodiscard]] bool owns(const wire::Ipv4Addr& address) const { return ipv4.contains(address); }
+    [[nodiscard]] bool owns(const wire::Ipv6Addr& address) const { return ipv6.contains(address); }
 
     template <class Addr>
-    [[nodiscard]] const std::vector<wire::Prefix<Addr>>& addresses() const {
+    [[nodiscard]] const OwnAddresses<Addr>& addresses() const {
         if constexpr (std::is_same_v<Addr, wire::Ipv4Addr>) {
             return ipv4;
         } else {
@@ -62,18 +58,6 @@ struct Interface {
         } else {
             return gateway6;
         }
-    }
-
-  private:
-    template <class Addr>
-    [[nodiscard]] static bool is_one_of(const std::vector<wire::Prefix<Addr>>& ours,
-                                        const Addr& address) {
-        for (const auto& own : ours) {
-            if (own.address == address) {
-                return true;
-            }
-        }
-        return false;
     }
 };
 

@@ -143,10 +143,10 @@ class Neighbours {
     }
 
     /// Calls `f(target, link-layer address)` for each neighbour that is to be asked for its
-    /// address: by multicast (ARP: broadcast), or at the address given.
-    template <class F>
-    void take_solicitations(F&& f) {
-        while (!solicitations_.empty())
+    /// address, as long as `may_go_on()`: by multicast (ARP: broadcast), or at the address given.
+    template <class MayGoOn, class F>
+    void take_solicitations(MayGoOn&& may_go_on, F&& f) {
+        while (!solicitations_.empty() && may_go_on())
             [[unlikely]] {
                 Entry& entry = entries_[solicitations_.back()];
                 solicitations_.pop_back();
@@ -155,6 +155,8 @@ class Neighbours {
                   entry.state == NeighbourState::probe ? std::optional{entry.mac} : std::nullopt);
             }
     }
+
+    [[nodiscard]] bool has_solicitations() const { return !solicitations_.empty(); }
 
     /// True for the nodes that are this cache's.
     [[nodiscard]] bool owns(const timer::Node& node) const { return node.kind() == timer_kind_; }

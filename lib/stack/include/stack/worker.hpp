@@ -301,7 +301,8 @@ void Worker<N, S...>::accept_waiting(Instant now) {
 
 template <Nic N, Service... S>
 Instant Worker<N, S...>::next_deadline() const {
-    if (!core_.transmitter.idle() || tcp4_.has_touched() || tcp6_.has_touched()) {
+    if (!core_.transmitter.idle() || tcp4_.has_touched() || tcp6_.has_touched() ||
+        control_.has_frames()) {
         return Instant::min();
     }
     return std::min({core_.wheel.next_deadline(), tcp4_.next_deadline(), tcp6_.next_deadline(),

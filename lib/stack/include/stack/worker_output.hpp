@@ -33,13 +33,13 @@ void Worker<N, S...>::finish_control(Packet packet, Control::Result result) {
 
 template <Nic N, Service... S>
 void Worker<N, S...>::send_control_frames(Instant now) {
-    control_.take_frames(
-        [this](std::span<const std::byte> frame) {
-            if (const Packet packet = core_.transmitter.build(frame)) {
-                core_.transmitter.send(packet);
-            }
-        },
-        now);
+    control_.take_frames([this] { return core_.transmitter.has_room(1); },
+                         [this](std::span<const std::byte> frame) {
+                             if (const Packet packet = core_.transmitter.build(frame)) {
+                                 core_.transmitter.send(packet);
+                             }
+                         },
+                         now);
     send_resolved(neighbours4_, now);
     send_resolved(neighbours6_, now);
     tell_learnt();

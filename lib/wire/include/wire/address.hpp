@@ -1,6 +1,10 @@
 #pragma once
 
+#include "base/big_endian.hpp"
+
 #include <array>
+#include <bit>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,6 +13,8 @@
 #include <type_traits>
 
 namespace millrace::wire {
+
+__extension__ using Uint128 = unsigned __int128;
 
 /// An Ethernet address; the bytes stand as they do on the wire.
 struct MacAddr {
@@ -36,6 +42,7 @@ constexpr bool MacAddr::is_broadcast() const {
 
 /// An IPv4 address in network order.
 struct Ipv4Addr {
+    using Value = std::uint32_t;
     static constexpr unsigned bits = 32;
 
     std::array<std::uint8_t, 4> bytes{};
@@ -73,12 +80,17 @@ struct Ipv4Addr {
     [[nodiscard]] constexpr bool is_reserved() const { return value() >> 28 == 0xf; }
 
     [[nodiscard]] friend constexpr bool operator==(const Ipv4Addr&, const Ipv4Addr&) = default;
+    /// The order of their values.
+    [[nodiscard]] friend constexpr auto operator<=>(const Ipv4Addr& a, const Ipv4Addr& b) {
+        return a.value() <=> b.value();
+    }
 };
 
 inline constexpr Ipv4Addr Ipv4Addr::broadcast{255, 255, 255, 255};
 
 /// An IPv6 address in network order.
 struct Ipv6Addr {
+    using Value = Uint128;
     static constexpr unsigned bits = 128;
 
     std::array<std::uint8_t, 16> bytes{};
@@ -87,6 +99,10 @@ struct Ipv6Addr {
     static const Ipv6Addr all_nodes;   ///< ff02::1
     static const Ipv6Addr all_routers; ///< ff02::2
 
+    /// From and to the number whose most significant byte is the address's first.
+    [[nodiscard]] static constexpr Ipv6Addr from_value(Uint128 value);
+    [[nodiscard]] constexpr Uint128 value() const;
+
     /// The text forms of RFC 4291 §2.2, without a zone.
     [[nodiscard]] static std::optional<Ipv6Addr> from_string(std::string_view text);
     /// The canonical form of RFC 5952.
@@ -94,8 +110,12 @@ struct Ipv6Addr {
 
     /// fe80::/64 with the modified EUI-64 identifier (RFC 4291 appendix A).
     [[nodiscard]] static constexpr Ipv6Addr link_local_from(const MacAddr& mac);
-    /// The solicited-node group of this address (RFC 4291 §2.7.1).
+    /// The solicited-node group of this address (RFC 4291 §2.7.1), which has its last three bytes,
+    /// and these as a number.
     [[nodiscard]] constexpr Ipv6Addr solicited_node() const;
+    [[nodiscard]] constexpr std::uint32_t ending() const {
+        return std::uint32_t{bytes[13]} << 16 | std::uint32_t{bytes[14]} << 8 | bytes[15];
+    }
 
     [[nodiscard]] constexpr bool is_unspecified() const { return *this == Ipv6Addr{}; }
     [[nodiscard]] constexpr bool is_loopback() const;
@@ -109,6 +129,11 @@ struct Ipv6Addr {
     [[nodiscard]] constexpr bool is_ipv4_mapped() const;
 
     [[nodiscard]] friend constexpr bool operator==(const Ipv6Addr&, const Ipv6Addr&) = default;
+    /// The order of their values.
+    [[nodiscard]] friend constexpr std::strong_ordering operator<=>(const Ipv6Addr& a,
+                                                                    const Ipv6Addr& b) {
+        return a.value() <=> b.value();
+    }
 };
 
 inline constexpr Ipv6Addr Ipv6Addr::loopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
@@ -116,6 +141,19 @@ inline constexpr Ipv6Addr Ipv6Addr::all_nodes{
     {0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 inline constexpr Ipv6Addr Ipv6Addr::all_routers{
     {0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
+
+constexpr Ipv6Addr Ipv6Addr::from_value(Uint128 value) {
+    Ipv6Addr address;
+    for (std::size_t i = address.bytes.size(); i-- > 0; value >>= 8) {
+        address.bytes[i] = static_cast<std::uint8_t>(value);
+    }
+    return address;
+}
+
+constexpr Uint128 Ipv6Addr::value() const {
+    const auto halves = std::bit_cast<std::array<BigEndian<std::uint64_t>, 2>>(bytes);
+    return Uint128{halves[0]} << 64 | halves[1];
+}
 
 constexpr bool Ipv6Addr::is_loopback() const {
     return *this == loopback;
