@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <span>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -98,7 +99,14 @@ void check_port_addresses(const std::vector<PortConfig>& ports, Reading& reading
                        fmt::format("{} stands in {} already (line {})", address, owner->second,
                                    line_of(reading, owner->second)),
                        "give each address to one port, once");
+                break; // Of two ranges many may be the same.
             }
+        }
+        if (ports[i].addresses.size() > port_addresses_max) {
+            report(reading, port_key(i, "addresses"),
+                   fmt::format("has {} addresses, more than the {} that a port may have",
+                               ports[i].addresses.size(), port_addresses_max),
+                   "write fewer");
         }
     }
 }
@@ -252,6 +260,12 @@ void check_overlaps(const Config& config, Reading& reading) {
     }
 }
 
+std::string first_few(const std::vector<std::string>& words) {
+    constexpr std::size_t few = 8;
+    const auto first = std::span{words}.first(std::min(few, words.size()));
+    return fmt::format("{}{}", fmt::join(first, ", "), words.size() > few ? ", …" : "");
+}
+
 void check_listen_addresses(const Config& config, std::size_t index, Reading& reading) {
     if (reading.failed("port")) {
         return;
@@ -268,7 +282,7 @@ void check_listen_addresses(const Config& config, std::size_t index, Reading& re
         if (std::find(owned.begin(), owned.end(), address) == owned.end()) {
             report(reading, listen_key(index, fmt::format("addresses[{}]", i)),
                    fmt::format("no port has the address {}", address),
-                   fmt::format("write one of {}, or add it to a [[port]]", fmt::join(owned, ", ")));
+                   fmt::format("write one of {}, or add it to a [[port]]", first_few(owned)));
         }
     }
 }

@@ -132,7 +132,10 @@ Section<PortConfig> port_section() {
                     "datagrams have that of what they answer.");
     section
         .parsed_list("addresses", &PortConfig::addresses, "addresses with prefix length",
-                     parse_port_address, "As in `[\"198.18.0.2/24\", \"2001:db8::2/64\"]`.")
+                     parse_port_addresses,
+                     "As in `[\"198.18.0.2/24\", \"2001:db8::2/64\"]`; a range stands for each "
+                     "address from its first to its last, as `\"198.18.1.0-198.18.1.255/16\"`. At "
+                     "most 4096 in all.")
         .must();
     section.parsed_list("gateways", &PortConfig::gateways, "addresses", parse_plain_address,
                         "The next hop to everywhere else, at most one of each family, on one of "

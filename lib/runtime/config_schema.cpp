@@ -40,21 +40,6 @@ void report_type(const toml::node& node, const std::string& key, std::string_vie
                   "write " + wanted);
 }
 
-template <class Addr>
-Parsed<IpPrefix> parse_prefix(std::string_view text, Addr address, unsigned likely_length) {
-    const std::string example = in_quotes(fmt::format("{}/{}", address.to_string(), likely_length));
-    if (text.find('/') == std::string_view::npos) {
-        return {{}, in_quotes(text) + " has no prefix length", "write it with one, as " + example};
-    }
-    const auto prefix = wire::Prefix<Addr>::from_string(text);
-    if (!prefix) {
-        return {{},
-                in_quotes(text) + " has a wrong prefix length",
-                fmt::format("write one from 1 to {}, as {}", Addr::bits, example)};
-    }
-    return {IpPrefix{*prefix}, {}, {}};
-}
-
 /// Why a host cannot have this address, or nothing.
 template <class Addr>
 std::string_view unfit_for_a_host(const wire::Prefix<Addr>& prefix) {
@@ -107,28 +92,24 @@ std::string in_quotes(std::string_view text) {
     return fmt::format("\"{}\"", text);
 }
 
-Parsed<IpPrefix> parse_port_address(std::string_view text) {
-    const std::string_view address = text.substr(0, text.find('/'));
-    Parsed<IpPrefix> result;
-    if (const auto ipv4 = wire::Ipv4Addr::from_string(address)) {
-        result = parse_prefix(text, *ipv4, 24);
-    } else if (const auto ipv6 = wire::Ipv6Addr::from_string(address)) {
-        result = parse_prefix(text, *ipv6, 64);
-    } else {
-        return {{},
-                in_quotes(text) + " is not an address",
-                R"(write one with its prefix length, as "198.18.0.2/24" or "2001:db8::2/64")"};
+Parsed<std::vector<IpPrefix>> parse_port_addresses(std::string_view text) {
+    auto prefixes = prefixes_from_string(text, port_addresses_max);
+    if (auto* const error = std::get_if<TextError>(&prefixes)) {
+        return {{}, std::move(error->problem), std::move(error->remedy)};
     }
-    if (result.value) {
+    auto& all = std::get<std::vector<IpPrefix>>(prefixes);
+    for (const IpPrefix& each : all) {
         const std::string_view unfit =
-            std::visit([](const auto& prefix) { return unfit_for_a_host(prefix); }, *result.value);
+            std::visit([](const auto& prefix) { return unfit_for_a_host(prefix); }, each);
         if (!unfit.empty()) {
+            const std::string of_many =
+                all.size() > 1 ? ": " + to_string(address_of(each)) : std::string{};
             return {{},
-                    fmt::format("{} {}", in_quotes(text), unfit),
+                    fmt::format("{}{} {}", in_quotes(text), of_many, unfit),
                     R"(write a host's address, as "198.18.0.2/24" or "2001:db8::2/64")"};
         }
     }
-    return result;
+    return {std::move(all), {}, {}};
 }
 
 Parsed<IpAddr> parse_plain_address(std::string_view text) {

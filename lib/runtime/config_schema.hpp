@@ -23,6 +23,8 @@
 
 namespace millrace::runtime::schema {
 
+inline constexpr std::size_t port_addresses_max = 4096;
+
 /// A file while it is being read: what was wrong so far, and where everything stood.
 class Reading {
   public:
@@ -46,7 +48,8 @@ struct Parsed {
     std::string remedy;
 };
 
-Parsed<IpPrefix> parse_port_address(std::string_view text);
+/// Addresses of a port, one or a range of them.
+Parsed<std::vector<IpPrefix>> parse_port_addresses(std::string_view text);
 Parsed<IpAddr> parse_plain_address(std::string_view text);
 Parsed<wire::MacAddr> parse_mac(std::string_view text);
 
@@ -250,7 +253,7 @@ class Section {
         return key;
     }
 
-    /// A list of such texts.
+    /// A list of such texts; one may stand for several values.
     template <class T, class Parse>
     Key<S>& parsed_list(std::string key_name, std::vector<T> S::*member, std::string element,
                         Parse parse, std::string meaning) {
@@ -259,7 +262,7 @@ class Section {
                        const toml::node& node, const std::string& path, S& into, Reading& reading) {
             each(node, path, wanted, reading, [&](const toml::node& item, const std::string& at) {
                 if (auto value = parsed_text(item, at, "a string in quotes", parse, reading)) {
-                    (into.*member).push_back(std::move(*value));
+                    append(into.*member, std::move(*value));
                 }
             });
         };
@@ -303,6 +306,15 @@ class Section {
         key.type = std::move(type);
         key.text = std::move(meaning);
         return keys.emplace_back(std::move(key));
+    }
+
+    template <class T>
+    static void append(std::vector<T>& values, T value) {
+        values.push_back(std::move(value));
+    }
+    template <class T>
+    static void append(std::vector<T>& values, std::vector<T> more) {
+        values.insert(values.end(), more.begin(), more.end());
     }
 
     Key<S>& list(std::string key_name, std::string type, std::string meaning) {

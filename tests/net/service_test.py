@@ -87,6 +87,19 @@ class Ends(Case):
             self.assertEqual(daemon.total("tcp.bytes_acked"), 400_000 + 4 * 1_234_567)
             self.assertEqual(sum(daemon.by_worker("echo.connections")), 4)
 
+    # A1.many_addresses
+    def test_every_address_of_a_range_is_served(self):
+        ranges = ["198.18.0.100-198.18.0.199/24", "2001:db8::100-2001:db8::163/64"]
+        with self.serving(daemons.echo(), more_addresses=ranges) as (link, daemon):
+            for number in range(100):
+                for address in (f"198.18.0.{100 + number}", f"2001:db8::{0x100 + number:x}"):
+                    with link.client.connect(address, daemons.ECHO_PORT) as connection:
+                        connection.sendall(address.encode())
+                        self.assertEqual(clients.receive_exactly(connection, len(address)),
+                                         address.encode())
+            self.assertEqual(daemon.total("echo.connections"), 200)
+            self.assertEqual(daemon.total("drop.tx_ring_full"), 0)
+
     def test_a_port_without_a_listener_refuses(self):
         with self.serving(daemons.discard()) as (link, _):
             for address in links.SERVERS:

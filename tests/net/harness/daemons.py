@@ -33,10 +33,11 @@ def source(bytes, then="close", port=SOURCE_PORT, **keys):
     return {"service": "source", "port": port, "bytes": bytes, "then": then, **keys}
 
 
-def configuration(link, listeners, eal=None, workers=None, tcp=None, time_wait=None, management=None):
+def configuration(link, listeners, eal=None, workers=None, tcp=None, time_wait=None, management=None,
+                  more_addresses=()):
     """The text of a configuration for `link`; the sections are dictionaries of keys."""
     port = {"name": "net0", "device": link.device,
-            "addresses": [f"{links.SERVER4}/24", f"{links.SERVER6}/64"]}
+            "addresses": [f"{links.SERVER4}/24", f"{links.SERVER6}/64", *more_addresses]}
     if link.mac:
         port["mac"] = link.mac
     if link.queues:

@@ -304,6 +304,48 @@ const Mistake port_mistakes[] = {
       "address, as \"198.18.0.2/24\" or \"2001:db8::2/64\"",
       "m.toml:15: port[0].addresses[10]: \"198.18.0.2/0\" has a prefix length of 0; write a host's "
       "address, as \"198.18.0.2/24\" or \"2001:db8::2/64\""}},
+    {"RangesThatAreNone",
+     "[[port]]\nname = \"a\"\ndevice = \"net_tap0\"\naddresses = [\n"
+     "\"198.18.1.9-198.18.1.1/16\",\n\"198.18.1.0-2001:db8::1/16\",\n"
+     "\"198.18.1.0-198.18.2.5/24\",\n\"198.18.0.1-198.18.16.1/16\",\n"
+     "\"198.18.1.0-198.18.1.9\",\n\"198.18.1.0-198.18.1.9/33\",\n\"198.18.1.0-9/16\",\n"
+     "\"198.18.1.250-198.18.1.255/24\",\n\"2001:db8::-2001:db8:ffff::/32\",\n]\n",
+     {"m.toml:5: port[0].addresses[0]: \"198.18.1.9-198.18.1.1/16\" ends before it begins; write "
+      "\"198.18.1.1-198.18.1.9/16\"",
+      "m.toml:6: port[0].addresses[1]: \"198.18.1.0-2001:db8::1/16\" has ends of two families; "
+      "write two IPv4 or two IPv6 addresses",
+      "m.toml:7: port[0].addresses[2]: \"198.18.1.0-198.18.2.5/24\" goes beyond the network of its "
+      "first address; end it at 198.18.1.255 at the latest, or write a shorter prefix length",
+      "m.toml:8: port[0].addresses[3]: \"198.18.0.1-198.18.16.1/16\" has more than 4096 addresses; "
+      "write a shorter range",
+      "m.toml:9: port[0].addresses[4]: \"198.18.1.0-198.18.1.9\" has no prefix length; write it "
+      "with one, as \"198.18.1.0-198.18.1.9/24\"",
+      "m.toml:10: port[0].addresses[5]: \"198.18.1.0-198.18.1.9/33\" has a wrong prefix length; "
+      "write one from 1 to 32, as \"198.18.1.0-198.18.1.9/24\"",
+      "m.toml:11: port[0].addresses[6]: \"198.18.1.0-9/16\" is not a range of addresses; write "
+      "both its ends, as \"198.18.1.0-198.18.1.255/16\"",
+      "m.toml:12: port[0].addresses[7]: \"198.18.1.250-198.18.1.255/24\": 198.18.1.255 is the "
+      "broadcast address of its network; write a host's address, as \"198.18.0.2/24\" or "
+      "\"2001:db8::2/64\"",
+      "m.toml:13: port[0].addresses[8]: \"2001:db8::-2001:db8:ffff::/32\" has more than 4096 "
+      "addresses; write a shorter range"}},
+    {"MoreAddressesThanAPortMayHave",
+     "[[port]]\nname = \"a\"\ndevice = \"net_tap0\"\n"
+     "addresses = [\"198.18.16.0-198.18.31.255/16\", \"2001:db8::1/64\"]\n",
+     {"m.toml:4: port[0].addresses: has 4097 addresses, more than the 4096 that a port may have; "
+      "write fewer"}},
+    {"RangesThatOverlap",
+     "[[port]]\nname = \"a\"\ndevice = \"net_tap0\"\n"
+     "addresses = [\"198.18.1.0-198.18.1.99/16\", \"198.18.1.90-198.18.1.200/16\"]\n",
+     {"m.toml:4: port[0].addresses: 198.18.1.90 stands in port[0].addresses already (line 4); give "
+      "each address to one port, once"}},
+    {"AListenersAddressThatNoneOfManyIs",
+     "[[port]]\nname = \"a\"\ndevice = \"net_tap0\"\n"
+     "addresses = [\"198.18.1.0-198.18.1.99/16\"]\n"
+     "[[listen]]\nservice = \"echo\"\nport = 7\naddresses = [\"198.18.1.100\"]\n",
+     {"m.toml:8: listen[0].addresses[0]: no port has the address 198.18.1.100; write one of "
+      "198.18.1.0, 198.18.1.1, 198.18.1.2, 198.18.1.3, 198.18.1.4, 198.18.1.5, 198.18.1.6, "
+      "198.18.1.7, …, or add it to a [[port]]"}},
     {"Mac",
      "[[port]]\nname = \"a\"\ndevice = \"net_tap0\"\naddresses = [\"198.18.0.2/24\"]\n"
      "mac = \"2:0:0:0:0:1\"\n"

@@ -117,6 +117,26 @@ Config loaded(std::string_view text) {
     return std::move(result.config);
 }
 
+// A1.many_addresses
+TEST(Config, ARangeOfAddressesIsEachOfThem) {
+    const Config config = loaded(R"(
+[[port]]
+name = "net0"
+device = "net_tap0"
+addresses = ["198.18.1.250-198.18.2.5/16", "2001:db8::fffe-2001:db8::1:1/64", "198.18.9.1/24"]
+)");
+    std::vector<std::string> addresses;
+    for (const IpPrefix& prefix : config.ports.at(0).addresses) {
+        addresses.push_back(to_string(prefix));
+    }
+    EXPECT_THAT(addresses, ElementsAre("198.18.1.250/16", "198.18.1.251/16", "198.18.1.252/16",
+                                       "198.18.1.253/16", "198.18.1.254/16", "198.18.1.255/16",
+                                       "198.18.2.0/16", "198.18.2.1/16", "198.18.2.2/16",
+                                       "198.18.2.3/16", "198.18.2.4/16", "198.18.2.5/16",
+                                       "2001:db8::fffe/64", "2001:db8::ffff/64", "2001:db8::1:0/64",
+                                       "2001:db8::1:1/64", "198.18.9.1/24"));
+}
+
 TEST(Config, ReadsPortsWorkersAndEnvironment) {
     const Config config = loaded(everything);
     EXPECT_EQ(config.eal.hugepages, Hugepages::off);

@@ -2,11 +2,13 @@
 
 #include "wire/address.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace millrace::runtime {
 
@@ -27,6 +29,17 @@ struct Endpoint {
 
 /// "address/length".
 [[nodiscard]] std::optional<IpPrefix> prefix_from_string(std::string_view text);
+
+/// Why a text is not what it should be, and what would be right, in words.
+struct TextError {
+    std::string problem;
+    std::string remedy;
+};
+
+/// "first-last/length": every address from the first to the last, `count_max` at most, in their one
+/// network; or "address/length" for one.
+[[nodiscard]] std::variant<std::vector<IpPrefix>, TextError>
+prefixes_from_string(std::string_view text, std::size_t count_max);
 
 [[nodiscard]] std::string to_string(const IpAddr& address);
 [[nodiscard]] std::string to_string(const IpPrefix& prefix);
