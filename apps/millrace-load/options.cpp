@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 namespace millrace::load {
@@ -151,6 +152,8 @@ stack::PortRange port_range(const std::string& text) {
     return range;
 }
 
+constexpr std::size_t addresses_max = 4096;
+
 /// What the command line says in words, before they are understood.
 struct Words {
     std::string mode;
@@ -239,7 +242,7 @@ void add_port_options(CLI::App& app, Options& options, Words& words) {
         ->check(CLI::Range(1280, 9216))
         ->capture_default_str();
     app.add_option("--address", words.addresses,
-                   "ours, with its prefix: ADDRESS/LENGTH; may be repeated")
+                   "ours, with its prefix: ADDRESS/LENGTH, or FIRST-LAST/LENGTH; may be repeated")
         ->required();
     app.add_option("--gateway", words.gateways, "where to, beyond these subnets");
     app.add_option("--workers", options.workers, "threads, each with its queue")
@@ -287,12 +290,16 @@ std::vector<std::string> split_eal_arguments(std::vector<std::string>& arguments
 
 void understand_addresses(Options& options, const Words& words) {
     for (const std::string& text : words.addresses) {
-        const auto prefix = runtime::prefix_from_string(text);
-        if (!prefix) {
-            throw UsageError{
-                fmt::format("--address: '{}' is no address with a prefix, as 198.18.0.1/24", text)};
+        const auto range = runtime::prefixes_from_string(text, addresses_max);
+        if (const auto* const error = std::get_if<runtime::TextError>(&range)) {
+            throw UsageError{fmt::format("--address: {}; {}", error->problem, error->remedy)};
         }
-        options.addresses.push_back(*prefix);
+        std::ranges::copy(std::get<0>(range), std::back_inserter(options.addresses));
+    }
+    if (options.addresses.size() > addresses_max) {
+        throw UsageError{fmt::format("--address: {} addresses are more than the {} that a port may "
+                                     "have",
+                                     options.addresses.size(), addresses_max)};
     }
     for (const std::string& text : words.gateways) {
         const auto address = runtime::ip_from_string(text);

@@ -174,18 +174,29 @@ class AgainstMillraced(cases.Case):
         )
         with self.serving(daemons.echo(), daemons.http(self.site()), daemons.discard()) as \
                 (link, daemon):
-            before = daemon.total("tcp.passive_opens")
             for mode, port, arguments, connections in modes:
                 for address in links.SERVERS:
                     with self.subTest(mode=mode, arguments=arguments, address=address):
+                        before = self._counters(daemon)
                         report = link.generator().run(mode, at(address, port), "--requests", count,
                                                       "--connections", 16, *arguments)
                         self.assertEqual(report.code, 0, report.text)
                         self.assertEqual(report.total("responses"), count)
                         self.assertEqual(report.total("connections_opened"), connections)
-                        now = daemon.total("tcp.passive_opens")
-                        self.assertEqual(now - before, connections)
-                        before = now
+                        now = self._counters(daemon)
+                        news = {name: now[name] - before[name] for name in now}
+                        self.assertEqual(news["tcp.passive_opens"], connections)
+                        self.assertEqual(news["tcp.bytes_received"], report.total("bytes_sent"))
+                        self.assertEqual(news["http.requests"], count if port == 80 else 0)
+                        if "rst" not in arguments:  # Else the last bytes are not acknowledged.
+                            self.assertEqual(news["tcp.bytes_acked"],
+                                             report.total("bytes_received"))
+
+    @staticmethod
+    def _counters(daemon):
+        values = {f"{line['group']}.{line['name']}": line["value"] for line in daemon.stats()}
+        return {name: values[name] for name in ("tcp.passive_opens", "tcp.bytes_received",
+                                                "tcp.bytes_acked", "http.requests")}
 
     def test_an_open_loop_is_what_it_was_asked_to_be(self):
         with self.serving(daemons.echo()) as (link, _):
@@ -216,15 +227,13 @@ class AgainstMillraced(cases.Case):
             self.assertGreater(report.result["bytes_per_connection"], 0)
 
     def test_several_source_addresses(self):
-        addresses = [f"198.18.0.{n}/24" for n in range(100, 108)]
+        addresses = ["198.18.0.100-198.18.0.106/24", "198.18.0.107/24"]
         with self.serving(daemons.echo()) as (link, daemon):
             report = link.generator(addresses).run(
                 "handshake", at(links.SERVER4, 7), "--requests", 160, "--connections", 4,
                 "--ephemeral-ports", "40000-40019")
             self.assertEqual(report.code, 0, report.text)
-            waiting = [c for c in report.result["counters"].items()
-                       if c[0] == "use.time_wait_opened_ports"]
-            self.assertEqual(report.total("connections_opened"), 160, waiting)
+            self.assertEqual(report.total("connections_opened"), 160)
 
     def test_ports_that_run_out_are_an_error(self):
         with self.serving(daemons.echo()) as (link, _):
@@ -295,7 +304,7 @@ class CommandLine(cases.Case):
                 "198.18.0.1/24"]
         for change, words in (
                 (["--target", "198.18.0.2"], "is no address with a port"),
-                (["--address", "198.18.0.1"], "is no address with a prefix"),
+                (["--address", "198.18.0.1"], "has no prefix length"),
                 (["--close", "server"], "cannot ask the server to close"),
                 (["--ephemeral-ports", "5-4"], "is no range of ports"),
                 (["--idle", "never"], "is none of poll, adaptive"),

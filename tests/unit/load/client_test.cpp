@@ -7,7 +7,7 @@ using Kind = Order::Kind;
 
 TEST(LoadClient, HandshakesInAClosedLoopKeepTheirConnectionsBusy) {
     LoadHarness<Handshake, service::Echo> harness{
-        {.standing = false, .connections = 8, .close = CloseBy::reset}, Handshake{}, {}};
+        {.standing = false, .connections = 8, .close = CloseBy::reset}, Handshake{}};
     harness.order({.kind = Kind::run});
     harness.run(10ms);
     const std::uint64_t opened = harness.counted(Counter::connections_opened);
@@ -25,7 +25,7 @@ TEST(LoadClient, HandshakesInAClosedLoopKeepTheirConnectionsBusy) {
 
 TEST(LoadClient, HandshakesThatEndByFinLeaveTimeWaitHere) {
     LoadHarness<Handshake, service::Echo> harness{
-        {.standing = false, .connections = 8, .close = CloseBy::fin}, Handshake{}, {}};
+        {.standing = false, .connections = 8, .close = CloseBy::fin}, Handshake{}};
     harness.order({.kind = Kind::run, .operations_max = 100});
     harness.run(100ms);
     EXPECT_EQ(harness.counted(Counter::operations_completed), 100U);
@@ -37,7 +37,7 @@ TEST(LoadClient, HandshakesThatEndByFinLeaveTimeWaitHere) {
 }
 
 TEST(LoadClient, NothingIsBegunBeforeItIsOrdered) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 4}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 4}, Echo{64}};
     harness.run(10ms);
     EXPECT_EQ(harness.counted(Counter::connects), 0U);
     harness.open(4);
@@ -47,7 +47,7 @@ TEST(LoadClient, NothingIsBegunBeforeItIsOrdered) {
 }
 
 TEST(LoadClient, EchoesOnStandingConnectionsAgreeToTheByte) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 4, .depth = 3}, Echo{5000}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 4, .depth = 3}, Echo{5000}};
     harness.open(4);
     harness.order({.kind = Kind::run, .operations_max = 1000});
     harness.run(200ms);
@@ -61,7 +61,7 @@ TEST(LoadClient, EchoesOnStandingConnectionsAgreeToTheByte) {
 }
 
 TEST(LoadClient, AnEchoIsLongerThanAnyPieceOfThePattern) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 1}, Echo{200'000}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 1}, Echo{200'000}};
     harness.open(1);
     harness.order({.kind = Kind::run, .operations_max = 5});
     harness.run(500ms);
@@ -86,7 +86,7 @@ struct WrongEcho {
 };
 
 TEST(LoadClient, AWrongByteIsAnErrorAndNoFasterAnswer) {
-    LoadHarness<Echo, WrongEcho> harness{{.connections = 2}, Echo{100}, {}};
+    LoadHarness<Echo, WrongEcho> harness{{.connections = 2}, Echo{100}};
     harness.open(2);
     harness.order({.kind = Kind::run, .operations_max = 10});
     harness.run(100ms);
@@ -97,8 +97,7 @@ TEST(LoadClient, AWrongByteIsAnErrorAndNoFasterAnswer) {
 }
 
 TEST(LoadClient, AServerThatSaysNothingIsTimedOut) {
-    LoadHarness<Echo, service::Discard> harness{
-        {.connections = 2, .timeout = 100ms}, Echo{100}, {}};
+    LoadHarness<Echo, service::Discard> harness{{.connections = 2, .timeout = 100ms}, Echo{100}};
     harness.open(2);
     harness.order({.kind = Kind::run, .operations_max = 2});
     harness.run(90ms);
@@ -110,8 +109,8 @@ TEST(LoadClient, AServerThatSaysNothingIsTimedOut) {
 }
 
 TEST(LoadClient, ARefusedConnectionIsAnError) {
-    LoadHarness<Handshake, service::Echo> harness{
-        {.standing = false, .connections = 1}, Handshake{}, {}};
+    LoadHarness<Handshake, service::Echo> harness{{.standing = false, .connections = 1},
+                                                  Handshake{}};
     harness.server.core().draining = true;
     harness.order({.kind = Kind::run, .operations_max = 3});
     harness.run(20ms);
@@ -124,7 +123,7 @@ TEST(LoadClient, PortsThatRunOutAreAnErrorThatIsNotRepeatedWithoutPause) {
     stack::WorkerSettings settings = settings_of(client_mac, client_address);
     settings.ephemeral_ports = {40000, 40009};
     LoadHarness<Handshake, service::Echo> harness{
-        {.standing = false, .connections = 8}, Handshake{}, {}, settings};
+        {.standing = false, .connections = 8}, Handshake{}, service::Echo{}, settings};
     harness.order({.kind = Kind::run});
     harness.run(20ms);
     EXPECT_EQ(harness.counted(Counter::connections_opened), 10U);
@@ -150,8 +149,8 @@ TEST(LoadClient, ReceivesAStreamInPieces) {
 }
 
 TEST(LoadClient, SendsAStreamInPiecesThatAreDoneWhenAcknowledged) {
-    LoadHarness<StreamSend, service::Discard> harness{
-        {.connections = 2, .depth = 4}, StreamSend{10'000}, {}};
+    LoadHarness<StreamSend, service::Discard> harness{{.connections = 2, .depth = 4},
+                                                      StreamSend{10'000}};
     harness.open(2);
     harness.order({.kind = Kind::run, .operations_max = 200});
     harness.run(500ms);
@@ -163,7 +162,7 @@ TEST(LoadClient, SendsAStreamInPiecesThatAreDoneWhenAcknowledged) {
 }
 
 TEST(LoadClient, OnceMeansEachConnectionOnce) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 100}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 100}, Echo{64}};
     harness.open(100);
     harness.order({.kind = Kind::run, .once = true, .pending_max = 7, .operations_max = 100});
     harness.run(100ms);
@@ -175,7 +174,7 @@ TEST(LoadClient, OnceMeansEachConnectionOnce) {
 }
 
 TEST(LoadClient, AnOpenLoopKeepsItsRateAndItsWindow) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 4}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 4}, Echo{64}};
     harness.open(4);
     const Instant start = harness.now;
     harness.order({.kind = Kind::run,
@@ -192,8 +191,8 @@ TEST(LoadClient, AnOpenLoopKeepsItsRateAndItsWindow) {
 }
 
 TEST(LoadClient, TwoWorkersTakeTheOperationsOfOneScheduleInTurn) {
-    LoadHarness<Echo, service::Echo> harness{
-        {.connections = 4, .worker = 1, .workers = 2}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 4, .worker = 1, .workers = 2},
+                                             Echo{64}};
     harness.open(4);
     const Instant start = harness.now;
     harness.order({.kind = Kind::run, .schedule = Schedule{start, 1000}, .until = start + 1s});
@@ -208,7 +207,7 @@ TEST(LoadClient, TwoWorkersTakeTheOperationsOfOneScheduleInTurn) {
 // due, p95 is half of the stall, and p99 nine tenths; counted from when each was sent, as a closed
 // loop does, nearly nothing is to be seen of it.
 TEST(LoadClient, AStallCountsForEveryOperationThatWasDue) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 16}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 16}, Echo{64}};
     harness.open(16);
     const Instant start = harness.now;
     harness.order({.kind = Kind::run, .schedule = Schedule{start, 2000}, .until = start + 5s});
@@ -227,7 +226,7 @@ TEST(LoadClient, AStallCountsForEveryOperationThatWasDue) {
 }
 
 TEST(LoadClient, WhatWasDueAndNeverBegunIsCounted) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 1}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 1}, Echo{64}};
     harness.open(1);
     const Instant start = harness.now;
     harness.stalled_until = start + 300ms;
@@ -238,7 +237,7 @@ TEST(LoadClient, WhatWasDueAndNeverBegunIsCounted) {
 }
 
 TEST(LoadClient, WhatIsALittleLateAtTheEndIsBegunAllTheSame) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 1}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 1}, Echo{64}};
     harness.open(1);
     const Instant start = harness.now;
     harness.stalled_until = start + 250ms;
@@ -263,7 +262,7 @@ struct Closes {
 };
 
 TEST(LoadClient, AnOperationThatTheServerCutsShortIsAnError) {
-    LoadHarness<Echo, Closes> harness{{.connections = 1}, Echo{64}, {}};
+    LoadHarness<Echo, Closes> harness{{.connections = 1}, Echo{64}};
     harness.open(1);
     harness.order({.kind = Kind::run, .operations_max = 5});
     harness.run(200ms);
@@ -274,8 +273,7 @@ TEST(LoadClient, AnOperationThatTheServerCutsShortIsAnError) {
 }
 
 TEST(LoadClient, OrdersToCloseEndEvenWhatIsBeingOpened) {
-    LoadHarness<Echo, service::Echo> harness{
-        {.connections = 500, .handshakes_max = 64}, Echo{64}, {}};
+    LoadHarness<Echo, service::Echo> harness{{.connections = 500, .handshakes_max = 64}, Echo{64}};
     harness.stalled_until = harness.now + 1s;
     harness.order({.kind = Kind::open});
     harness.run(20ms);

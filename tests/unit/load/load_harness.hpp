@@ -44,7 +44,7 @@ class LoadHarness {
 
     static constexpr Duration turn = 10us;
 
-    LoadHarness(Job<wire::Ipv4Addr> job, T talk, Service service,
+    LoadHarness(Job<wire::Ipv4Addr> job, T talk, Service service = Service{},
                 stack::WorkerSettings client = settings_of(client_mac, client_address))
         : server{server_nic, settings_of(server_mac, server_address), nullptr, now},
           worker{client_nic, std::move(client), nullptr, now} {

@@ -444,10 +444,8 @@ TEST(Worker, E6_pools_a_port_that_is_behind_serves_connections_in_order) {
     second.open();
     harness.nic.transmit_room = 0;
     // What the transmitter itself holds, until there is room for no more.
-    PeerConnection filler{harness, 40002};
-    for (int i = 0; i < 64; ++i) {
-        filler.send(flag::syn);
-        filler.seq = wire::SeqNum{1000};
+    for (std::uint16_t port = 41000; port < 41064; ++port) {
+        PeerConnection{harness, port}.send(flag::syn);
     }
     first.send(flag::ack | flag::psh, "first");
     second.send(flag::ack | flag::psh, "second");
