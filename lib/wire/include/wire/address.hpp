@@ -79,7 +79,10 @@ struct Ipv4Addr {
     /// 240.0.0.0/4, the limited broadcast address included (RFC 1112 §4).
     [[nodiscard]] constexpr bool is_reserved() const { return value() >> 28 == 0xf; }
 
-    [[nodiscard]] friend constexpr bool operator==(const Ipv4Addr&, const Ipv4Addr&) = default;
+    /// Not the default, of which g++ 12 makes a call of memcmp.
+    [[nodiscard]] friend constexpr bool operator==(const Ipv4Addr& a, const Ipv4Addr& b) {
+        return a.value() == b.value();
+    }
     /// The order of their values.
     [[nodiscard]] friend constexpr auto operator<=>(const Ipv4Addr& a, const Ipv4Addr& b) {
         return a.value() <=> b.value();
@@ -195,6 +198,10 @@ struct Prefix {
     /// The address with every host bit set: the directed broadcast of an IPv4 subnet. Prefixes of
     /// 31 and 32 bits have none (RFC 3021); what is returned for them is a host's address.
     [[nodiscard]] constexpr Addr last() const {
+        if constexpr (Addr::bits == 32) {
+            return Addr::from_value(address.value() |
+                                    static_cast<std::uint32_t>(0xffff'ffffULL >> length));
+        }
         Addr result = address;
         for (std::size_t i = 0; i < result.bytes.size(); ++i) {
             const std::size_t before = i * 8;
