@@ -8,6 +8,7 @@
 # run:   to make a machine ready for a port, and for quickstart.sh's forwarder.
 # check: what quickstart.sh --check asks the server with.
 # test:  what tests/run.sh needs beyond all of these.
+# bench: the peers and tools of bench/rig.
 # pci:   for binding a NIC to a DPDK driver (bind.sh).
 declare -A packages=(
   [build]="g++ meson ninja-build pkgconf libdpdk-dev libtomlplusplus-dev libcli11-dev libfmt-dev
@@ -16,6 +17,7 @@ declare -A packages=(
   [check]="curl iputils-ping"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev libtbb-dev clang-14 llvm-14 libclang-rt-14-dev
           clang-format-14 ccache shellcheck wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev valgrind"
+  [bench]="nginx iperf3 wrk dpdk iproute2 ethtool util-linux python3"
   [pci]="dpdk pciutils kmod"
 )
 
@@ -23,6 +25,16 @@ declare -A packages=(
 package_installed() {
   [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
+
+# without_services COMMAND...: while it runs, no package starts its service: nginx's would take port 80.
+without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [[ ! -e "$policy" ]]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" || exit 1
+  fi
+  "$@"
+)
 
 # install_packages LIST...: installs what is missing of the named lists, and says what.
 install_packages() {
@@ -45,7 +57,7 @@ install_packages() {
   log=$(mktemp) || return 1
   {
     apt-get -q -o DPkg::Lock::Timeout=300 update &&
-      DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+      DEBIAN_FRONTEND=noninteractive without_services apt-get -q -y -o DPkg::Lock::Timeout=300 \
         -o Dpkg::Options::=--force-confold install --no-install-recommends "${missing[@]}"
   } >"$log" 2>&1 </dev/null || status=1
   if ((status != 0)); then

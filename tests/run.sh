@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 2
 # shellcheck source=drivers-cfg/packages.sh
 source "$root/drivers-cfg/packages.sh"
 
-all_stages=(scripts gcc sim bench nodpdk sanitize fuzz tsan net quickstart)
+all_stages=(scripts gcc sim bench nodpdk sanitize fuzz tsan net rig quickstart)
 optional_stages=(mutants) # Run where --only asks for them.
 
 usage() {
@@ -30,6 +30,7 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   mutants    ${MILLRACE_MUTANTS:-5} mechanisms (MILLRACE_MUTANTS) are broken on purpose, others for each commit, and
              their tests have to fail; only where asked for
   net        real peers in network namespaces (root)
+  rig        bench/rig on every link, with every server and client, for a moment each; no time is judged (root)
   quickstart ./quickstart.sh --check, with g++'s build (root)
 
 Builds are kept in build/test-* and used again.
@@ -393,6 +394,44 @@ stage_net() {
   [[ "$line" == *" 0 "* ]] || failures+=("real peers")
 }
 
+stage_rig() {
+  say "what the rig makes of what it reads"
+  if /usr/bin/python3 bench/rig/rig_test.py >"$scratch/rig.log" 2>&1; then
+    tally 1 0 0
+  else
+    tail -n 40 "$scratch/rig.log"
+    fail "bench/rig/rig_test.py" "bench/rig/rig_test.py"
+  fi
+  if ((EUID != 0)); then
+    say "rig: skipped, network namespaces need root"
+    tally 0 0 1
+    return
+  fi
+  gcc_build || return
+  say "bench/rig, short"
+  local line command="bench/rig/run.py --build build/test-gcc --short"
+  # shellcheck disable=SC2086 # the command is words
+  /usr/bin/python3 $command --results "$scratch/rig" >"$scratch/rig.log" 2>&1 9>&- &
+  child=$!
+  wait "$child"
+  child=
+  line=$(sed -n 's/^\([0-9]*\) of [0-9]* cells measured, \([0-9]*\) runs failed.*/\1 \2 0/p' "$scratch/rig.log")
+  if [[ -z "$line" || "$line" != *" 0 0" ]]; then tail -n 60 "$scratch/rig.log"; fi
+  if [[ -z "$line" ]]; then
+    fail "bench/rig did not come to its end" "$command"
+    return
+  fi
+  # shellcheck disable=SC2086 # three numbers
+  tally $line
+  [[ "$line" == *" 0 0" ]] || failures+=("bench/rig")
+  if bench/targets --results "$scratch/rig/short.json" >"$scratch/targets.log" 2>&1 || (($? == 1)); then
+    tally 1 0 0
+  else
+    tail -n 40 "$scratch/targets.log"
+    fail "bench/targets does not judge what was measured" "bench/targets --results FILE"
+  fi
+}
+
 stage_quickstart() {
   if ((EUID != 0)); then
     say "quickstart: skipped, network namespaces need root"
@@ -417,8 +456,8 @@ stage_quickstart() {
   [[ "$line" == *" 0 0" ]] || failures+=("quickstart.sh --check")
 }
 
-if [[ -n "$install" ]] && ! install_packages build run check test; then
-  fail "installing packages" "drivers-cfg/packages.sh build run check test"
+if [[ -n "$install" ]] && ! install_packages build run check test bench; then
+  fail "installing packages" "drivers-cfg/packages.sh build run check test bench"
   stages=()
 fi
 # Builds in different directories may share compiled objects. Only now is it known to be installed.

@@ -1,0 +1,39 @@
+"""Memory for DPDK's processes: hugepages where the machine gives some, for as long as the rig runs."""
+
+import contextlib
+import dataclasses
+import pathlib
+
+from harness import commands, workplace
+
+_PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+_RESERVE = workplace.repository / "drivers-cfg" / "hugepages.sh"
+
+
+@dataclasses.dataclass
+class Memory:
+    """How the processes of a run get theirs."""
+
+    hugepages: bool
+
+    def eal_arguments(self, megabytes):
+        """For DPDK's own programs."""
+        return [f"-m{megabytes}", "--iova-mode=va", "--single-file-segments",
+                "--in-memory" if self.hugepages else "--no-huge"]
+
+    def configuration(self, megabytes):
+        """For millraced: its section [eal]."""
+        keys = {"hugepages": "on" if self.hugepages else "off", "memory_mb": megabytes}
+        # What millraced itself asks for where it has hugepages.
+        return keys if self.hugepages else {**keys, "arguments": ["--single-file-segments"]}
+
+
+@contextlib.contextmanager
+def reserved(megabytes):
+    """Hugepages of so much memory where the machine has that; given back afterwards."""
+    before = _PAGES.read_text()
+    done = commands.run([_RESERVE, "--reserve", megabytes], check=False)
+    try:
+        yield Memory(hugepages=done.returncode == 0)
+    finally:
+        _PAGES.write_text(before)

@@ -1,0 +1,174 @@
+"""Runs the cells of the table by turns. A run makes a link, a server and a client of its own."""
+
+import dataclasses
+import statistics
+import time
+
+from harness import commands
+from rig import cases, cores, testpmd
+
+# The part of the clock's time for which both sides are observed.
+_OBSERVED_FROM = 0.1
+_OBSERVED_FOR = 0.8
+
+# A run that lost more of a core to the hypervisor is made again, so many times.
+STOLEN_MAX = 0.02
+_AGAIN_MAX = 2
+
+
+@dataclasses.dataclass
+class Sample:
+    """What one run has shown."""
+
+    # Values by cases.Metric.
+    metrics: dict
+    # Command lines and configurations, by what they are of.
+    described: dict
+    # Packets a second, in the direction that has more of them.
+    packets: float
+    # Shares of each side's time; None for what always polls.
+    server_busy: float = None
+    client_busy: float = None
+    # By name, those of either side that happened.
+    drops: dict = dataclasses.field(default_factory=dict)
+    errors: dict = dataclasses.field(default_factory=dict)
+    # The server's policy, and how many there were when the clock had started.
+    time_wait: str = None
+    time_waits: int = 0
+    # The larger share of a core.
+    stolen: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Rig:
+    """What all runs share. The times are whole seconds, `filling_s` that of a warm-up in which TIME_WAIT
+    has to fill."""
+
+    memory: object
+    site: object
+    warm_up_s: int
+    filling_s: int
+    seconds: int
+
+    def run(self, case, rate):
+        return cases.Run(case=case, site=self.site, memory=self.memory, rate=rate,
+                         warm_up_s=self.filling_s if case.closes else self.warm_up_s,
+                         seconds=self.seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A case by a system over a link. Which ends of the link are ports follows from the programs."""
+
+    case: cases.Case
+    system: type
+    link: type
+    client: type
+
+    @property
+    def key(self):
+        return (self.case.name, self.system.name, self.link.name, self.client.name)
+
+    def measure(self, rig, rate=None):
+        run = rig.run(self.case, rate)
+        with self.link(server=self.system.end, client=self.client.end) as link, \
+                self.system(link, run) as server, self.client(link, run) as client:
+            time.sleep(_OBSERVED_FROM * run.seconds)
+            first = server.counters()
+            spent = cores.spent(_OBSERVED_FOR * run.seconds)
+            last = server.counters()
+            done = client.finish()
+        seconds = last.seconds - first.seconds
+        drops = {name: count - first.drops[name] for name, count in last.drops.items()}
+        return Sample(
+            metrics={metric: metric.value(done) for metric in self.case.metrics},
+            described={**server.described(), "client": client.described()},
+            packets=max(last.packets_in - first.packets_in,
+                        last.packets_out - first.packets_out) / seconds,
+            server_busy=(spent[link.server.core].busy_share if last.busy_s is None else
+                         (last.busy_s - first.busy_s) / seconds),
+            client_busy=(spent[link.client.core].busy_share if done.busy_share is None else
+                         done.busy_share),
+            drops={name: count for name, count in {**drops, **done.drops}.items() if count},
+            errors=done.errors,
+            time_wait=server.time_wait, time_waits=first.time_waits,
+            stolen=_stolen(spent))
+
+
+@dataclasses.dataclass(frozen=True)
+class Ceiling:
+    """What a link itself carries, by dpdk-testpmd at both sides."""
+
+    link: type
+    case: cases.Case = cases.CEILING
+
+    @property
+    def key(self):
+        return (self.case.name, testpmd.NAME, self.link.name, testpmd.NAME)
+
+    def measure(self, rig, rate=None):
+        sample = Sample(metrics={}, described={}, packets=0.0)
+        for metric in self.case.metrics:
+            with self.link() as link, testpmd.flowing(link, rig.memory, metric.value) as running:
+                time.sleep(rig.warm_up_s)
+                before = {role: program.statistics() for role, program in running.items()}
+                spent = cores.spent(rig.seconds)
+                after = {role: program.statistics() for role, program in running.items()}
+            sample.metrics[metric] = metric.value.result(after)
+            sample.drops[f"{metric.name}, not arrived"] = metric.value.lost(before, after)
+            sample.packets = max(sample.packets, sample.metrics[metric])
+            sample.stolen = max(sample.stolen, _stolen(spent))
+            for role, program in running.items():
+                sample.described[f"{metric.name}, {role}"] = program.command_line
+        return sample
+
+
+def _stolen(spent):
+    return max(times.stolen_share for times in spent.values())
+
+
+class Table:
+    """The samples of every cell, as they come."""
+
+    def __init__(self):
+        self.samples = {}
+        self.failures = []
+
+    def add(self, cell, sample):
+        self.samples.setdefault(cell.key, []).append(sample)
+
+    def rate_for(self, cell):
+        """What is offered to a cell that depends on what another has achieved."""
+        if cell.case.load_of is None:
+            return None
+        achieved = self.samples[(cell.case.load_of, *cell.key[1:])]
+        return round(cell.case.load_factor *
+                     statistics.median(next(iter(sample.metrics.values())) for sample in achieved))
+
+
+def measure(cells, rounds, rig, say):
+    """Every cell once a round, so that whatever else the machine does meets them all."""
+    table = Table()
+    for number in range(1, rounds + 1):
+        for cell in cells:
+            began = time.monotonic()
+            try:
+                sample = _measured(cell, rig, table.rate_for(cell), say)
+            except (commands.CommandError, KeyError) as error:
+                # The other cells are worth having all the same.
+                table.failures.append(f"{', '.join(cell.key)}: {error}")
+                say(f"{number}/{rounds} {', '.join(cell.key)}: FAILED: {error}")
+                continue
+            table.add(cell, sample)
+            values = ", ".join(f"{value:.4g} {metric.unit}" for metric, value in sample.metrics.items())
+            say(f"{number}/{rounds} {', '.join(cell.key)}: {values} ({time.monotonic() - began:.1f} s)")
+    return table
+
+
+def _measured(cell, rig, rate, say):
+    for _ in range(1 + _AGAIN_MAX):
+        sample = cell.measure(rig, rate)
+        if sample.stolen <= STOLEN_MAX:
+            return sample
+        say(f"{', '.join(cell.key)}: the hypervisor took {100 * sample.stolen:.1f} % of a core; again")
+    raise commands.CommandError("the hypervisor took too much of a core each time")

@@ -1,0 +1,166 @@
+"""What the project is held to, each target as a number that is asked and where its value is read."""
+
+import dataclasses
+
+class Missing(Exception):
+    """Says why a target cannot be judged."""
+
+
+class Found:
+    """What was measured: the rig's result objects, and the figures of bench/instructions."""
+
+    def __init__(self, objects, instructions=None):
+        self._objects = objects
+        self._instructions = instructions
+
+    def one(self, **wanted):
+        """The only result that has all of these."""
+        fitting = self._fitting(wanted)
+        if len(fitting) != 1:
+            raise Missing(f"{len(fitting)} results of {_words(wanted)}" if fitting else
+                          f"no result of {_words(wanted)}")
+        return fitting[0]
+
+    def best(self, **wanted):
+        """Of the results that have all of these, that with the largest median."""
+        fitting = self._fitting(wanted)
+        if not fitting:
+            raise Missing(f"no result of {_words(wanted)}")
+        return max(fitting, key=lambda one: one["median"])
+
+    def median(self, **wanted):
+        return self.one(**wanted)["median"]
+
+    def instructions(self, figure, others):
+        """Of a server with so many other connections in its table."""
+        if self._instructions is None:
+            raise Missing("bench/instructions has not counted")
+        name = f"server, {others:,} others: {figure}"
+        if name not in self._instructions:
+            raise Missing(f"bench/instructions has no figure '{name}'")
+        return self._instructions[name]["instructions"]
+
+    def _fitting(self, wanted):
+        return [one for one in self._objects if wanted.items() <= one.items()]
+
+
+def _words(wanted):
+    return ", ".join(str(value) for value in wanted.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """`value(found)` is what was measured, and is to be `at_least` or `at_most` so much, which may also
+    depend on what was measured."""
+
+    number: str
+    subject: str
+    value: object
+    at_least: object = None
+    at_most: object = None
+
+    def judge(self, found):
+        try:
+            value = self.value(found)
+            asked = self._asked(found)
+        except Missing as why:
+            return Verdict(self, None, f"not measured: {why}")
+        word = "at least" if self.at_most is None else "at most"
+        if self.at_most is None:
+            short = 1 - value / asked
+        else:
+            short = value / asked - 1
+        verdict = "holds" if short <= 0 else f"falls short by {100 * short:.0f} %"
+        return Verdict(self, short <= 0, f"{value:.4g} measured, {word} {asked:.4g} asked: {verdict}")
+
+    def _asked(self, found):
+        bound = self.at_least if self.at_most is None else self.at_most
+        return bound(found) if callable(bound) else bound
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    target: Target
+    # None where it could not be judged.
+    holds: bool
+    text: str
+
+    def line(self):
+        return f"{self.target.number:<4}{self.target.subject}: {self.text}"
+
+
+_OURS = {"system": "millraced", "link": "virtio-user"}
+_SEGMENT_BYTES = 1448
+
+
+def _macswap(found):
+    return found.median(case="ceiling", link="virtio-user", metric="macswap")
+
+
+def _of_macswap(case):
+    return lambda found: found.median(case=case, **_OURS) / _macswap(found)
+
+
+def _of_nginx(case):
+    return lambda found: (found.median(case=case, **_OURS) /
+                          found.best(case=case, system="nginx")["median"])
+
+
+def _of_case(case, other, **wanted):
+    return lambda found: (found.median(case=case, **_OURS, **wanted) /
+                          found.median(case=other, **_OURS, **wanted))
+
+
+def _instructions(figure, others=1_000_000):
+    return lambda found: found.instructions(figure, others)
+
+
+def _growth_of_instructions(figure):
+    return lambda found: (found.instructions(figure, 10_000_000) /
+                          found.instructions(figure, 1_000))
+
+
+def _bulk_asked(found):
+    """Gbit/s: as much as the kernel, or 0.8 of what testpmd moves, whichever is less."""
+    moved = found.median(case="segments", link="virtio-user") * _SEGMENT_BYTES * 8e-9
+    return min(found.median(case="bulk", system="iperf3"), 0.8 * moved)
+
+
+def _missing(what):
+    def value(_):
+        raise Missing(what)
+    return value
+
+
+TARGETS = (
+    Target("1a", "connections, of the packets that testpmd macswaps", _of_macswap("connections"),
+           at_least=0.17),
+    Target("1b", "connections, as a multiple of nginx's", _of_nginx("connections"), at_least=30),
+    Target("1c", "connections when three times as many are offered, of the most",
+           _of_case("overload", "connections"), at_least=0.95),
+    Target("2a", "requests, of the packets that testpmd macswaps", _of_macswap("requests"),
+           at_least=0.44),
+    Target("2b", "requests, as a multiple of nginx's", _of_nginx("requests"), at_least=15),
+    Target("3a", "instructions for an HTTP connection", _instructions("HTTP connection, 5 segments in"),
+           at_most=1600),
+    Target("3b", "instructions for a request on a standing connection",
+           _instructions("request on a standing connection"), at_most=600),
+    Target("3c", "instructions for a pure ACK", _instructions("pure ACK"), at_most=250),
+    Target("3d", "instructions for 64 bytes received and sent", _instructions("echo of 64 bytes"),
+           at_most=250),
+    Target("4", "packets moved while connections come and go, of those that testpmd macswaps",
+           lambda found: found.one(case="connections", **_OURS)["share_of_link"], at_least=0.5),
+    Target("7a", "one connection's documents, Gbit/s", lambda found: found.median(case="bulk", **_OURS),
+           at_least=_bulk_asked),
+    Target("8a", "p99 of a request at half the highest rate, as a multiple of p50",
+           lambda found: (found.median(case="half", metric="latency p99", **_OURS) /
+                          found.median(case="half", metric="latency p50", **_OURS)), at_most=5),
+    Target("8b", "p99.9 of a request at half the highest rate, µs",
+           lambda found: found.median(case="half", metric="latency p99.9", **_OURS), at_most=1000),
+    Target("8c", "ping-pong over AF_PACKET on a veth, as a multiple of the kernel's over that veth",
+           lambda found: (found.median(case="ping-pong", system="millraced", metric="latency p50") /
+                          found.median(case="ping-pong", system="epoll_echo", metric="latency p50")),
+           at_most=1),
+    Target("10a", "instructions for a request with 10 M connections, as a multiple of those with 1 K",
+           _growth_of_instructions("request on a standing connection"), at_most=1.1),
+)
