@@ -8,7 +8,7 @@
 # run:   to make a machine ready for a port, and for quickstart.sh's forwarder.
 # check: what quickstart.sh --check asks the server with.
 # test:  what tests/run.sh needs beyond all of these.
-# bench: the peers and tools of bench/rig.
+# bench: what bench/rig and bench/targets build and run, with their peers.
 # pci:   for binding a NIC to a DPDK driver (bind.sh).
 declare -A packages=(
   [build]="g++ meson ninja-build pkgconf libdpdk-dev libtomlplusplus-dev libcli11-dev libfmt-dev
@@ -17,7 +17,7 @@ declare -A packages=(
   [check]="curl iputils-ping"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev libtbb-dev clang-14 llvm-14 libclang-rt-14-dev
           clang-format-14 ccache shellcheck wrk apache2-utils netcat-openbsd procps python3 dpdk dpdk-dev valgrind"
-  [bench]="nginx iperf3 wrk dpdk iproute2 ethtool util-linux python3"
+  [bench]="libbenchmark-dev libtbb-dev valgrind ccache nginx iperf3 wrk dpdk iproute2 ethtool util-linux python3"
   [pci]="dpdk pciutils kmod"
 )
 

@@ -16,7 +16,9 @@ _OTHER = "#c07b2c"
 _STYLE = ("text{font:13px system-ui,sans-serif;fill:#22262b}"
           ".title{font-size:15px;font-weight:600}"
           ".small{font-size:11px;fill:#6a7078}"
-          "@media(prefers-color-scheme:dark){text{fill:#e3e6ea}.small{fill:#9aa1aa}}")
+          ".range{stroke:#22262b;stroke-opacity:.65;fill:none}"
+          "@media(prefers-color-scheme:dark){text{fill:#e3e6ea}.small{fill:#9aa1aa}"
+          ".range{stroke:#e3e6ea}}")
 
 
 def bars(title, results):
@@ -42,7 +44,7 @@ def bars(title, results):
 
 def _bar(one, top, scale):
     label = ", ".join(dict.fromkeys((one["system"], one["link"], one["client"])))
-    if len({"macswap", "one way"} & {one["metric"]}):
+    if one["metric"] in ("macswap", "one way"):
         label = f"{one['link']}, {one['metric']}"
     elif one["metric"].startswith("latency"):
         label = f"{label}, {one['metric'].removeprefix('latency ')}"
@@ -55,6 +57,6 @@ def _bar(one, top, scale):
     yield f'<rect {rect} fill="{colour}"/>'
     if one["client_limited"]:
         yield f'<rect {rect} fill="url(#hatch)"/>'
-    yield (f'<path d="M{least:.1f} {middle}H{most:.1f}M{least:.1f} {middle - 4}v8M{most:.1f} '
-           f'{middle - 4}v8" stroke="#22262b" stroke-opacity=".65" fill="none"/>')
+    yield (f'<path class="range" d="M{least:.1f} {middle}H{most:.1f}M{least:.1f} {middle - 4}v8'
+           f'M{most:.1f} {middle - 4}v8"/>')
     yield f'<text x="{most + 8:.1f}" y="{top + 13}">{quantity(one["median"])}</text>'

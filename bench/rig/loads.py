@@ -1,7 +1,7 @@
 """The clients that make the load.
 
-A load is a context manager: entered, it has warmed up and its clock runs; `finish()` waits for its end
-and says what it has done.
+A load is a context manager: entered, its end of the link is there where the server's needs it. After
+`begin()` it has warmed up and its clock runs; `finish()` waits for its end and says what it has done.
 """
 
 import dataclasses
@@ -48,11 +48,6 @@ class _Load:
         self._process = None
 
     def __enter__(self):
-        try:
-            self._begin()
-        except BaseException as error:
-            self.__exit__(type(error), error, None)
-            raise
         return self
 
     def __exit__(self, kind, error, _):
@@ -66,13 +61,13 @@ class _Load:
         self._log_path = workplace.file(f"{self.name}.log")
         self._process = commands.start(self._side.command(command), self._log_path)
 
-    def _wait(self, seconds):
+    def _wait(self, seconds, codes=(0,)):
         """Waits for the end of what runs for so long; what it said."""
         try:
             code = self._process.wait(timeout=seconds + _PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise commands.CommandError(f"{self.name} does not end") from None
-        if code != 0:
+        if code not in codes:
             raise commands.CommandError(f"{self.name}: exit code {code}")
         return self._log()
 
@@ -85,7 +80,7 @@ class Wrk(_Load):
 
     name = "wrk"
 
-    def _begin(self):
+    def begin(self):
         kernel.tune(self._side)
         self._start(self._command(self._run.warm_up_s))
         self._wait(self._run.warm_up_s)
@@ -112,7 +107,7 @@ class Iperf3(_Load):
 
     name = "iperf3"
 
-    def _begin(self):
+    def begin(self):
         self._start(self.described())
         time.sleep(self._run.warm_up_s)
 

@@ -8,6 +8,7 @@ CLIENT_LIMIT = 0.95
 
 _OURS = "millraced"
 _CEILING = ("ceiling", "macswap")
+_PACKETS = "packets/s"
 
 
 def objects(samples):
@@ -17,7 +18,8 @@ def objects(samples):
                 if (one["case"], one["metric"]) == _CEILING}
     for one in found:
         if one["link"] in ceilings:
-            one["share_of_link"] = _rounded(one["packets_per_second"] / ceilings[one["link"]])
+            packets = one["median" if one["unit"] == _PACKETS else "packets_per_second"]
+            one["share_of_link"] = _rounded(packets / ceilings[one["link"]])
         if one["system"] == _OURS and (rival := _rival_of(one, found)):
             one["ratio_to"] = f"{rival['system']} over {rival['link']} by {rival['client']}"
             one["ratio"] = _rounded(one["median"] / rival["median"])
@@ -38,6 +40,7 @@ def _object(key, metric, runs):
             "time_wait": runs[0].time_wait,
             "time_waits": statistics.median(run.time_waits for run in runs),
             "drops": _most([run.drops for run in runs]), "errors": _most([run.errors for run in runs]),
+            "payload_copied": _median(run.payload_copied for run in runs),
             "stolen": _rounded(max(run.stolen for run in runs))}
 
 

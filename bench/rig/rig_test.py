@@ -9,7 +9,8 @@ sys.dont_write_bytecode = True
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(_REPOSITORY / "bench"), str(_REPOSITORY / "tests" / "net")]
 
-from rig import cases, charts, cores, results, runner, targets, testpmd  # noqa: E402
+from harness import commands  # noqa: E402
+from rig import cases, charts, cores, micro, results, runner, targets, testpmd  # noqa: E402
 
 _RATE = cases.CONNECTIONS.metrics[0]
 
@@ -41,6 +42,8 @@ class Results(unittest.TestCase):
     def test_share_of_the_link_is_by_packets(self):
         self.assertEqual(self.one("nginx", "tap")["share_of_link"], 0.05)
         self.assertNotIn("share_of_link", self.one("nginx", "veth"))
+        one_way = targets.Found(self.found).one(case="ceiling", metric="one way")
+        self.assertEqual(one_way["share_of_link"], 2.25)
 
     def test_ours_stands_beside_what_is_alike_or_the_best(self):
         self.assertEqual(self.one("millraced", "tap")["ratio_to"], "nginx over tap by millrace-load")
@@ -91,6 +94,10 @@ class Targets(unittest.TestCase):
         self.assertTrue(self.judge(value=lambda _: 5, at_most=lambda _: 5).holds)
         self.assertIn("falls short by 10 %", self.judge(value=lambda _: 5.5, at_most=5).line())
 
+    def test_what_must_be_nothing(self):
+        self.assertTrue(self.judge(value=lambda _: 0, at_most=0).holds)
+        self.assertIn("falls short by 30 %", self.judge(value=lambda _: 0.3, at_most=0).line())
+
     def test_what_is_missing_is_said(self):
         verdict = self.judge(value=lambda found: found.median(case="b", system="x"), at_least=1)
         self.assertIsNone(verdict.holds)
@@ -103,6 +110,17 @@ class Targets(unittest.TestCase):
         self.assertEqual(found.instructions("pure ACK", 1000), 240.5)
         with self.assertRaises(targets.Missing):
             found.instructions("pure ACK", 1_000_000)
+
+
+    def test_benchmarks(self):
+        run = {"name": "pairs/1", "run_name": "pairs/1", "run_type": "iteration"}
+        medians = micro.medians({"benchmarks": [
+            {**run, "done": 1.0}, {**run, "done": 5.0}, {**run, "done": 2.0},
+            {**run, "run_type": "aggregate", "done": 100.0}]})
+        self.assertEqual(medians, {"pairs/1": {"done": 2}})
+        self.assertEqual(targets.Found([], {}, medians).counter("pairs/1", "done"), 2)
+        with self.assertRaises(commands.CommandError):
+            micro.medians({"benchmarks": [{**run, "error_occurred": True, "error_message": "no"}]})
 
 
 class Readings(unittest.TestCase):

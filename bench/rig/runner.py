@@ -35,20 +35,25 @@ class Sample:
     # The server's policy, and how many there were when the clock had started.
     time_wait: str = None
     time_waits: int = 0
+    # Of the payload that was sent; None where nobody says it.
+    payload_copied: float = None
     # The larger share of a core.
     stolen: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Rig:
-    """What all runs share. The times are whole seconds, `filling_s` that of a warm-up in which TIME_WAIT
-    has to fill."""
+    """What all runs share."""
 
     memory: object
     site: object
+    # Whole seconds; `filling_s` are the warm-up's where TIME_WAIT has to fill.
     warm_up_s: int
     filling_s: int
     seconds: int
+    # Of testpmd's flows, which are there at once.
+    flow_warm_up_s: float
+    flow_s: float
 
     def run(self, case, rate):
         return cases.Run(case=case, site=self.site, memory=self.memory, rate=rate,
@@ -72,7 +77,8 @@ class Cell:
     def measure(self, rig, rate=None):
         run = rig.run(self.case, rate)
         with self.link(server=self.system.end, client=self.client.end) as link, \
-                self.system(link, run) as server, self.client(link, run) as client:
+                self.client(link, run) as client, self.system(link, run) as server:
+            client.begin()
             time.sleep(_OBSERVED_FROM * run.seconds)
             first = server.counters()
             spent = cores.spent(_OBSERVED_FOR * run.seconds)
@@ -92,7 +98,7 @@ class Cell:
             drops={name: count for name, count in {**drops, **done.drops}.items() if count},
             errors=done.errors,
             time_wait=server.time_wait, time_waits=first.time_waits,
-            stolen=_stolen(spent))
+            payload_copied=_payload_copied(first, last), stolen=_stolen(spent))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,20 +113,36 @@ class Ceiling:
         return (self.case.name, testpmd.NAME, self.link.name, testpmd.NAME)
 
     def measure(self, rig, rate=None):
+        assert rate is None
         sample = Sample(metrics={}, described={}, packets=0.0)
-        for metric in self.case.metrics:
-            with self.link() as link, testpmd.flowing(link, rig.memory, metric.value) as running:
-                time.sleep(rig.warm_up_s)
-                before = {role: program.statistics() for role, program in running.items()}
-                spent = cores.spent(rig.seconds)
-                after = {role: program.statistics() for role, program in running.items()}
-            sample.metrics[metric] = metric.value.result(after)
-            sample.drops[f"{metric.name}, not arrived"] = metric.value.lost(before, after)
-            sample.packets = max(sample.packets, sample.metrics[metric])
-            sample.stolen = max(sample.stolen, _stolen(spent))
+        with self.link() as link, testpmd.pair(link, rig.memory) as running:
             for role, program in running.items():
-                sample.described[f"{metric.name}, {role}"] = program.command_line
+                sample.described[role] = program.command_line
+            for metric in self.case.metrics:
+                self._add_flow(sample, metric, running, rig)
+        sample.packets = max(sample.metrics.values())
         return sample
+
+    @staticmethod
+    def _add_flow(sample, metric, running, rig):
+        flow = metric.value
+        with testpmd.flowing(running, flow):
+            time.sleep(rig.flow_warm_up_s)
+            before = {role: program.statistics() for role, program in running.items()}
+            spent = cores.spent(rig.flow_s)
+            after = {role: program.statistics() for role, program in running.items()}
+        sample.metrics[metric] = flow.result(after)
+        sample.drops[f"{metric.name}, not arrived"] = flow.lost(before, after)
+        sample.stolen = max(sample.stolen, _stolen(spent))
+        for role in running:
+            sample.described[f"{metric.name}, {role}"] = "; ".join(flow.commands(role))
+
+
+def _payload_copied(first, last):
+    if last.payload_copied is None:
+        return None
+    copied = last.payload_copied - first.payload_copied
+    return copied / max(1, copied + last.payload_attached - first.payload_attached)
 
 
 def _stolen(spent):

@@ -29,6 +29,9 @@ class Counters:
     time_waits: int
     # Of `seconds`; None where the account of the core says it.
     busy_s: float = None
+    # Bytes sent from where they lie, and bytes copied into packets; None for what does not say.
+    payload_attached: int = None
+    payload_copied: int = None
 
 
 class Millraced:
@@ -68,7 +71,9 @@ class Millraced:
                         packets_out=values["stack", "tx_packets"],
                         drops=drops,
                         time_waits=values["use", "time_wait"],
-                        busy_s=values["worker", "busy_ns"] / 1e9)
+                        busy_s=values["worker", "busy_ns"] / 1e9,
+                        payload_attached=values["stack", "payload_bytes_attached"],
+                        payload_copied=values["stack", "payload_bytes_copied"])
 
 
 class _KernelServer:

@@ -10,25 +10,32 @@ def _ceilings(case):
     return [Ceiling(link, case) for link in links.PORT_LINKS]
 
 
-def _by_kernels_clients():
-    """wrk before our ports, and before nginx with no port between them."""
+def _by_wrk(case):
+    """A kernel's client before our ports, and before nginx with no port between them."""
     return [Cell(case, system, link, loads.Wrk)
-            for case in (cases.CONNECTIONS, cases.REQUESTS)
             for system, link in ((servers.Nginx, links.Veth), (servers.Millraced, links.AfXdp),
                                  (servers.Millraced, links.AfPacket), (servers.Millraced, links.Tap))]
 
 
+_KERNELS_STREAM = Cell(cases.BULK, servers.Iperf3, links.Veth, loads.Iperf3)
+
+
 def full():
     return [*_ceilings(cases.CEILING), Ceiling(links.VirtioUser, cases.SEGMENT_CEILING),
-            *_by_kernels_clients(),
-            Cell(cases.BULK, servers.Iperf3, links.Veth, loads.Iperf3)]
+            *_by_wrk(cases.CONNECTIONS), *_by_wrk(cases.REQUESTS), _KERNELS_STREAM]
+
+
+def for_targets():
+    """What bench/targets judges."""
+    return [Ceiling(links.VirtioUser, cases.CEILING),
+            Ceiling(links.VirtioUser, cases.SEGMENT_CEILING), _KERNELS_STREAM]
 
 
 def short():
     """Every link, system and client once."""
-    only_macswap = dataclasses.replace(cases.CEILING, metrics=(cases.MACSWAP,))
-    return [*_ceilings(only_macswap), *_by_kernels_clients(),
-            Cell(cases.BULK, servers.Iperf3, links.Veth, loads.Iperf3)]
+    ceiling = dataclasses.replace(cases.CEILING, metrics=(cases.MACSWAP,))
+    return [*_ceilings(ceiling), *_by_wrk(cases.CONNECTIONS), *_by_wrk(cases.REQUESTS),
+            _KERNELS_STREAM]
 
 
 def chosen(cells, words):

@@ -27,7 +27,7 @@ def parse(text):
 
 @dataclasses.dataclass(frozen=True)
 class Flow:
-    """What the two sides do. Packets have 64 bytes unless `options` say otherwise."""
+    """What the two sides do. Packets have 64 bytes unless `settings` say otherwise."""
 
     server_mode: str
     client_mode: str
@@ -37,7 +37,12 @@ class Flow:
     # Who sends first, and to whom.
     sender: str = "client"
     receiver: str = "server"
-    options: tuple = ()
+    settings: tuple = ()
+
+    def commands(self, role):
+        """What is typed at that side."""
+        mode = self.server_mode if role == "server" else self.client_mode
+        return [*self.settings, f"set fwd {mode}", "start"]
 
     def result(self, after):
         return after[self.judge][self.statistic]
@@ -57,23 +62,21 @@ def segments_of(payload_bytes):
     """From the server, as large as TCP segments with timestamps that carry so much."""
     frame = 14 + 20 + 20 + 12 + payload_bytes
     return Flow("txonly", "rxonly", "client", "rx_per_second", sender="server",
-                receiver="client", options=(f"--txpkts={frame}",))
+                receiver="client", settings=(f"set txpkts {frame}",))
 
 
 class Testpmd:
     """A running dpdk-testpmd, into which commands are typed."""
 
-    def __init__(self, link, side, memory, flow):
+    def __init__(self, link, side, memory):
         self._link = link
         self._side = side
         self._log_path = workplace.file("testpmd.log")
-        mode = flow.server_mode if side is link.server else flow.client_mode
         self.command_line = [
             "dpdk-testpmd", "--no-pci", "--no-telemetry", f"--lcores=(0,1)@{side.core}",
             f"--file-prefix={workplace.file_prefix()}", *memory.eal_arguments(_MEMORY_MB),
-            f"--vdev={side.device}", "--", "--interactive", f"--forward-mode={mode}",
-            "--total-num-mbufs=32768", "--no-lsc-interrupt", "--disable-link-check",
-            *flow.options]
+            f"--vdev={side.device}", "--", "--interactive", "--total-num-mbufs=32768",
+            "--no-lsc-interrupt", "--disable-link-check"]
 
     def __enter__(self):
         # Into a file it would otherwise print by the page.
@@ -103,6 +106,10 @@ class Testpmd:
         self._process.stdin.write(f"{command}\n".encode())
         self._process.stdin.flush()
 
+    def start(self, flow):
+        for command in flow.commands(self._side.role):
+            self.type(command)
+
     def stop(self):
         """Ends the forwarding."""
         said = len(self._log())
@@ -127,14 +134,19 @@ class Testpmd:
 
 
 @contextlib.contextmanager
-def flowing(link, memory, flow):
-    """Packets through a link; the program at each side, by its role."""
+def pair(link, memory):
+    """A program at each side, by its role."""
     with contextlib.ExitStack() as undo:
-        running = {side.role: undo.enter_context(Testpmd(link, side, memory, flow))
-                   for side in link.in_order()}
-        for role in ("server", "client"):
-            running[role].type("start")
-        yield running
-        # Some drivers do not outlive it when their peer goes while they poll.
-        for program in running.values():
-            program.stop()
+        yield {side.role: undo.enter_context(Testpmd(link, side, memory))
+               for side in link.in_order()}
+
+
+@contextlib.contextmanager
+def flowing(running, flow):
+    """Packets between a pair."""
+    for role in ("server", "client"):
+        running[role].start(flow)
+    yield
+    # Some drivers do not outlive it when their peer goes while they poll.
+    for program in running.values():
+        program.stop()
