@@ -78,6 +78,10 @@ class Link(links.Link):
     def mac(self):
         return self.server.mac
 
+    def second_may_open(self):
+        """Whether the side that is there first has made what the other opens."""
+        return True
+
     def opened_as_it_is(self, side):
         """To be called when a program has opened the port of that side that answers to the device's own
         address, in place of `mac`."""
@@ -105,9 +109,13 @@ class VirtioUser(Link):
     first = "client"
 
     def _join(self, _):
-        socket = workplace.file("link.sock")
-        self.client.device = links.vhost(socket)
-        self.server.device = links.virtio_user(socket)
+        self._socket = workplace.file("link.sock")
+        self.client.device = links.vhost(self._socket)
+        self.server.device = links.virtio_user(self._socket)
+
+    def second_may_open(self):
+        # There as soon as it has a name, and open to others later.
+        return bool(self.client.run(["ss", "-Hxl", "src", self._socket]).stdout)
 
 
 class Memif(Link):

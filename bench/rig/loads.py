@@ -121,5 +121,65 @@ class Iperf3(_Load):
                     latency_us={}, errors={})
 
 
+class MillraceLoad(_Load):
+    """Our own, with a port of its own."""
+
+    name = "millrace-load"
+    end = links.PORT
+
+    def __init__(self, link, run):
+        super().__init__(link, run)
+        self._link = link
+        self._is_first = link.first == "client"
+        self._json_path = workplace.file("load.json")
+
+    def __enter__(self):
+        if self._is_first:
+            self._launch()
+            commands.wait_until(self._link.second_may_open, "millrace-load has made the link")
+        return self
+
+    def _launch(self):
+        program, *arguments = self.described()
+        self._start([workplace.program(program), *arguments, "--json", self._json_path])
+
+    def begin(self):
+        if not self._is_first:
+            self._launch()
+        # It says every second what it is doing.
+        commands.wait_until(lambda: "measuring" in self._log() or self._process.poll() is not None,
+                            "millrace-load's clock runs")
+        if self._process.poll() is not None:
+            raise commands.CommandError("millrace-load ended before its clock ran")
+
+    def described(self):
+        run, case = self._run, self._run.case
+        arguments = [self.name, case.mode, "--target", f"{self._server.address}:{case.port}",
+                     "--device", self._side.device, "--mac", self._side.mac,
+                     "--cores", self._side.core, "--idle", "poll",
+                     "--connections", case.connections, "--path", case.path,
+                     # The second in which it is seen that the clock runs.
+                     "--warm-up", run.warm_up_s, "--duration", run.seconds + 1]
+        for address in self._side.addresses:
+            arguments += ["--address", address]
+        if run.rate is not None:
+            arguments += ["--rate", run.rate]
+        return arguments + run.memory.load_arguments(case.memory_mb)
+
+    def finish(self):
+        # 1: there were errors, or the rate was missed; what was done is a result all the same.
+        self._wait(self._run.seconds, codes=(0, 1))
+        told = json.loads(self._json_path.read_text())
+        if told["problems"] or told["operations"] == 0:
+            raise commands.CommandError(f"millrace-load: {told['problems'] or 'nothing was done'}")
+        return Done(operations=told["operations"], seconds=told["seconds"],
+                    bytes_received=told["bytes_received_per_second"] * told["seconds"],
+                    latency_us={name: value / 1000 for name, value in told["latency_ns"].items()},
+                    errors=_those_that_happened({**told["errors"], "unstarted": told["unstarted"]}),
+                    busy_share=told["busy_permille"][0] / 1000,
+                    drops={f"client's {name}": count for name, count in told["counters"].items()
+                           if name.startswith("drop.") or name.endswith("missed")})
+
+
 def _those_that_happened(errors):
     return {name: count for name, count in errors.items() if count}

@@ -21,6 +21,11 @@ class Memory:
         return [f"-m{megabytes}", "--iova-mode=va", "--single-file-segments",
                 "--in-memory" if self.hugepages else "--no-huge"]
 
+    def load_arguments(self, megabytes):
+        """For millrace-load, at the end of its command line."""
+        arguments = ["--memory-mb", megabytes, "--hugepages", "on" if self.hugepages else "off"]
+        return arguments if self.hugepages else [*arguments, "--", "--single-file-segments"]
+
     def configuration(self, megabytes):
         """For millraced: its section [eal]."""
         keys = {"hugepages": "on" if self.hugepages else "off", "memory_mb": megabytes}

@@ -178,8 +178,9 @@ def measure(cells, rounds, rig, say):
                 sample = _measured(cell, rig, table.rate_for(cell), say)
             except (commands.CommandError, KeyError) as error:
                 # The other cells are worth having all the same.
+                notes = "\n".join(getattr(error, "__notes__", []))
                 table.failures.append(f"{', '.join(cell.key)}: {error}")
-                say(f"{number}/{rounds} {', '.join(cell.key)}: FAILED: {error}")
+                say(f"{number}/{rounds} {', '.join(cell.key)}: FAILED: {error!r}\n{notes}")
                 continue
             table.add(cell, sample)
             values = ", ".join(f"{value:.4g} {metric.unit}" for metric, value in sample.metrics.items())

@@ -17,25 +17,57 @@ def _by_wrk(case):
                                  (servers.Millraced, links.AfPacket), (servers.Millraced, links.Tap))]
 
 
+def _by_our_client(case, peer, chosen=links.PORT_LINKS):
+    """Our client before our ports, and before a peer where the link may end in a kernel."""
+    cells = []
+    for link in chosen:
+        cells.append(Cell(case, servers.Millraced, link, loads.MillraceLoad))
+        if link in links.KERNEL_LINKS:
+            cells.append(Cell(case, peer, link, loads.MillraceLoad))
+    return cells
+
+
+def _over_virtio_user(case):
+    return Cell(case, servers.Millraced, links.VirtioUser, loads.MillraceLoad)
+
+
 _KERNELS_STREAM = Cell(cases.BULK, servers.Iperf3, links.Veth, loads.Iperf3)
 
 
 def full():
-    return [*_ceilings(cases.CEILING), Ceiling(links.VirtioUser, cases.SEGMENT_CEILING),
-            *_by_wrk(cases.CONNECTIONS), *_by_wrk(cases.REQUESTS), _KERNELS_STREAM]
+    return [*_ceilings(cases.CEILING),
+            Ceiling(links.VirtioUser, cases.SEGMENT_CEILING),
+            *_by_our_client(cases.CONNECTIONS, servers.Nginx), *_by_wrk(cases.CONNECTIONS),
+            _over_virtio_user(cases.OVERLOAD),
+            *_by_our_client(cases.REQUESTS, servers.Nginx), *_by_wrk(cases.REQUESTS),
+            _over_virtio_user(cases.HALF),
+            *_by_our_client(cases.ECHO, servers.EpollEcho,
+                            (links.VirtioUser, links.AfXdp, links.AfPacket)),
+            *_by_our_client(cases.PING_PONG, servers.EpollEcho, (links.AfPacket,)),
+            _over_virtio_user(cases.BULK), _KERNELS_STREAM]
 
 
 def for_targets():
     """What bench/targets judges."""
-    return [Ceiling(links.VirtioUser, cases.CEILING),
-            Ceiling(links.VirtioUser, cases.SEGMENT_CEILING), _KERNELS_STREAM]
+    return [Ceiling(links.VirtioUser, dataclasses.replace(cases.CEILING, metrics=(cases.MACSWAP,))),
+            Ceiling(links.VirtioUser, cases.SEGMENT_CEILING),
+            *(cell for case in (cases.CONNECTIONS, cases.REQUESTS)
+              for cell in (_over_virtio_user(case), *_by_wrk(case)[:1],
+                           *(Cell(case, servers.Nginx, link, loads.MillraceLoad)
+                             for link in links.KERNEL_LINKS))),
+            _over_virtio_user(cases.OVERLOAD), _over_virtio_user(cases.HALF),
+            *_by_our_client(cases.PING_PONG, servers.EpollEcho, (links.AfPacket,)),
+            _over_virtio_user(cases.BULK), _KERNELS_STREAM]
 
 
 def short():
     """Every link, system and client once."""
     ceiling = dataclasses.replace(cases.CEILING, metrics=(cases.MACSWAP,))
-    return [*_ceilings(ceiling), *_by_wrk(cases.CONNECTIONS), *_by_wrk(cases.REQUESTS),
-            _KERNELS_STREAM]
+    return [*_ceilings(ceiling), *_by_our_client(cases.REQUESTS, servers.Nginx),
+            *_by_wrk(cases.CONNECTIONS),
+            _over_virtio_user(cases.CONNECTIONS), _over_virtio_user(cases.OVERLOAD),
+            *_by_our_client(cases.ECHO, servers.EpollEcho, (links.AfPacket,)),
+            _over_virtio_user(cases.HALF), _over_virtio_user(cases.BULK), _KERNELS_STREAM]
 
 
 def chosen(cells, words):
