@@ -51,6 +51,10 @@ class Run:
     rate: int = None
 
 
+# Memory that a machine has never used can take a second for 300 MB.
+_START_S_PER_MB = 0.01
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One kind of load. `mode` is millrace-load's name for it."""
@@ -68,9 +72,19 @@ class Case:
     # connection asks again as soon as it is answered.
     load_of: str = None
     load_factor: float = None
-    # Of millraced's configuration: the section [tcp], and its memory.
+    # Of millraced's configuration, what is other than in every other case.
     tcp: dict = dataclasses.field(default_factory=dict)
+    time_wait: dict = dataclasses.field(default_factory=dict)
     memory_mb: int = 1024
+    client_memory_mb: int = 1024
+    # Local addresses of our client, each of which has 64,512 ports.
+    client_addresses: int = 1
+    # The warm-up where it must be longer.
+    filling_s: int = 0
+
+    @property
+    def start_timeout_s(self):
+        return 10 + self.memory_mb * _START_S_PER_MB
 
 
 CEILING = Case("ceiling", "What each link carries: packets of 64 bytes, by testpmd",
@@ -80,7 +94,7 @@ CONNECTIONS = Case("connections", "Connections: open, one GET, close by the serv
                    (_rate("connections"),), mode="connect-request-close", port=daemons.HTTP_PORT,
                    connections=256, closes=True)
 OVERLOAD = dataclasses.replace(
-    CONNECTIONS, name="overload", load_of="connections", load_factor=3,
+    CONNECTIONS, name="overload", connections=50_000, load_of="connections", load_factor=3,
     title="Connections, when three times as many are offered as can be served")
 REQUESTS = Case("requests", "Requests on 1,000 standing connections", (_rate("requests"),),
                 mode="keep-alive", port=daemons.HTTP_PORT, connections=1000)
@@ -95,3 +109,10 @@ PING_PONG = dataclasses.replace(
     title=f"{MESSAGE_BYTES} bytes to and fro on one connection")
 BULK = Case("bulk", f"Documents of {DOCUMENT_BYTES >> 20} MiB on one connection", (_GIGABITS,),
             mode="keep-alive", port=daemons.HTTP_PORT, connections=1, path=DOCUMENT)
+MUCH_TIME_WAIT = 10_000_000
+TIME_WAITS = dataclasses.replace(
+    CONNECTIONS, name="much TIME_WAIT", title="Connections, with 10 million in TIME_WAIT",
+    time_wait={"entries_max": MUCH_TIME_WAIT}, memory_mb=3584, client_addresses=200, filling_s=45)
+NO_TIME_WAITS = dataclasses.replace(
+    TIME_WAITS, name="no TIME_WAIT", title="Connections, with none in TIME_WAIT",
+    time_wait={"entries_max": 1, "when_full": "refuse"}, filling_s=0)

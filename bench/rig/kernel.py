@@ -6,7 +6,7 @@ from harness import commands
 
 # 2·MSL is fixed in Linux.
 TIME_WAIT_S = 60
-TIME_WAIT_MAX = 65536
+TIME_WAIT_MAX = 32768
 
 _SETTINGS = {"ipv4": {"ip_local_port_range": "1024 65535", "tcp_max_syn_backlog": 65536,
                       "tcp_max_tw_buckets": TIME_WAIT_MAX, "tcp_tw_reuse": 1},

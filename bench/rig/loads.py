@@ -5,6 +5,7 @@ A load is a context manager: entered, its end of the link is there where the ser
 """
 
 import dataclasses
+import ipaddress
 import json
 import subprocess
 import time
@@ -134,10 +135,21 @@ class MillraceLoad(_Load):
         self._json_path = workplace.file("load.json")
 
     def __enter__(self):
-        if self._is_first:
-            self._launch()
-            commands.wait_until(self._link.second_may_open, "millrace-load has made the link")
+        if not self._is_first:
+            return self
+        self._launch()
+        try:
+            commands.wait_until(lambda: self._link.second_may_open() or
+                                self._process.poll() is not None, "millrace-load has made the link")
+            self._expect_running()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
+
+    def _expect_running(self):
+        if self._process.poll() is not None:
+            raise commands.CommandError(f"{self.name} ended, exit code {self._process.returncode}")
 
     def _launch(self):
         program, *arguments = self.described()
@@ -146,11 +158,13 @@ class MillraceLoad(_Load):
     def begin(self):
         if not self._is_first:
             self._launch()
-        # It says every second what it is doing.
-        commands.wait_until(lambda: "measuring" in self._log() or self._process.poll() is not None,
-                            "millrace-load's clock runs")
-        if self._process.poll() is not None:
-            raise commands.CommandError("millrace-load ended before its clock ran")
+        self.wait_until_it_says("measuring", self._run.warm_up_s + _PATIENCE_S)
+
+    def wait_until_it_says(self, word, timeout_s):
+        """Every second it says what it is doing."""
+        commands.wait_until(lambda: word in self._log() or self._process.poll() is not None,
+                            f"millrace-load is {word}", timeout_s)
+        self._expect_running()
 
     def described(self):
         run, case = self._run, self._run.case
@@ -160,18 +174,30 @@ class MillraceLoad(_Load):
                      "--connections", case.connections, "--path", case.path,
                      # The second in which it is seen that the clock runs.
                      "--warm-up", run.warm_up_s, "--duration", run.seconds + 1]
-        for address in self._side.addresses:
+        for address in self._addresses():
             arguments += ["--address", address]
         if run.rate is not None:
             arguments += ["--rate", run.rate]
-        return arguments + run.memory.load_arguments(case.memory_mb)
+        return arguments + run.memory.load_arguments(case.client_memory_mb)
 
-    def finish(self):
+    def told(self, seconds):
+        """What it reports when it has ended, in so long."""
         # 1: there were errors, or the rate was missed; what was done is a result all the same.
-        self._wait(self._run.seconds, codes=(0, 1))
+        self._wait(seconds, codes=(0, 1))
         told = json.loads(self._json_path.read_text())
         if told["problems"] or told["operations"] == 0:
             raise commands.CommandError(f"millrace-load: {told['problems'] or 'nothing was done'}")
+        return told
+
+    def _addresses(self):
+        first = ipaddress.ip_interface(self._side.addresses[0])
+        # Beyond the server's.
+        more = [f"{first.ip + 9 + number}/{first.network.prefixlen}"
+                for number in range(1, self._run.case.client_addresses)]
+        return [*self._side.addresses, *more]
+
+    def finish(self):
+        told = self.told(self._run.seconds)
         return Done(operations=told["operations"], seconds=told["seconds"],
                     bytes_received=told["bytes_received_per_second"] * told["seconds"],
                     latency_us={name: value / 1000 for name, value in told["latency_ns"].items()},

@@ -87,6 +87,9 @@ def to_markdown(found, titles):
     return "\n".join(parts)
 
 
+# Frames of groups, which a bridge or the kernel's end sends to all.
+_NO_LOSS = "frame_not_for_us"
+
 _TABLE_HEAD = ("| system | link | client | median (least to most) | of the link | beside others | "
                "server busy | client busy | in TIME_WAIT | lost, refused or failed, most in a run |\n"
                "|---|---|---|---|---|---|---|---|---|---|\n")
@@ -99,7 +102,7 @@ def _row(one):
              f"({quantity(one['min'])} to {quantity(one['max'])}) of {one['runs']}")
     beside = f"{one['ratio']:.3g} times {one['ratio_to']}" if "ratio" in one else ""
     losses = ", ".join(f"{name} {count}" for name, count in {**one["drops"], **one["errors"]}.items()
-                       if count)
+                       if count and not name.endswith(_NO_LOSS))
     return (f"| {one['system']} | {one['link']} | {client} | {value} | "
             f"{percent(one.get('share_of_link'))} | {beside} | {percent(one['server_busy'])} | "
             f"{percent(one['client_busy'])} | {quantity(one['time_waits'])} | {losses} |\n")

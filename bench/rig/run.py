@@ -55,7 +55,7 @@ def _run(options):
     began = time.monotonic()
     rounds = 1 if options.short else options.rounds
     build = options.build or programs.built()
-    with session.prepared(build, options.short) as rig:
+    with session.prepared(build, cells, options.short) as rig:
         heading = [*machine.described(build),
                    f"{rounds} rounds; each run {rig.seconds} s after a warm-up of {rig.warm_up_s} s, of "
                    f"{rig.filling_s} s where TIME_WAIT fills; made again when the hypervisor took more "

@@ -39,17 +39,18 @@ class Millraced:
 
     name = "millraced"
     end = links.PORT
-    time_wait = (f"policy timestamps, 2·MSL {kernel.TIME_WAIT_S} s, at most {kernel.TIME_WAIT_MAX}, "
-                 "one more ends the oldest")
 
     def __init__(self, link, run):
+        time_wait = {"policy": "timestamps", "duration_s": kernel.TIME_WAIT_S,
+                     "entries_max": kernel.TIME_WAIT_MAX, "when_full": "oldest", **run.case.time_wait}
+        self.time_wait = (f"policy {time_wait['policy']}, 2·MSL {time_wait['duration_s']} s, at most "
+                          f"{time_wait['entries_max']}, then {time_wait['when_full']}")
         self._text = daemons.configuration(
             link, [daemons.http(run.site), daemons.echo()],
             eal=run.memory.configuration(run.case.memory_mb),
             workers={"cores": [link.server.core], "idle": "poll"}, tcp=run.case.tcp,
-            time_wait={"policy": "timestamps", "duration_s": kernel.TIME_WAIT_S,
-                       "entries_max": kernel.TIME_WAIT_MAX, "when_full": "oldest"})
-        self._daemon = daemons.Daemon(link, self._text)
+            time_wait=time_wait)
+        self._daemon = daemons.Daemon(link, self._text, start_timeout_s=run.case.start_timeout_s)
 
     def __enter__(self):
         self._daemon.__enter__()
@@ -57,6 +58,9 @@ class Millraced:
 
     def __exit__(self, *error):
         self._daemon.__exit__(*error)
+
+    def resident_bytes(self):
+        return self._daemon.resident_bytes()
 
     def described(self):
         return {"command": ["millraced", "--config", "millraced.toml"],
@@ -81,7 +85,7 @@ class _KernelServer:
 
     end = links.KERNEL
     time_wait = (f"Linux's, 2·MSL {kernel.TIME_WAIT_S} s, at most {kernel.TIME_WAIT_MAX}, "
-                 "one more goes without")
+                 "then refuse")
 
     def __init__(self, link, run):
         self._side = link.server

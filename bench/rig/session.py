@@ -11,16 +11,16 @@ from rig import cases, links, memory, runner
 _AUTOGROUP = pathlib.Path("/proc/sys/kernel/sched_autogroup_enabled")
 
 
-# Hugepages for two processes: a server with a gigabyte and its client.
-_MEMORY_MB = 2304
+# Of hugepages, beside what two of our processes take.
+_SPARE_MB = 256
 
-_FULL_S = {"warm_up_s": 1, "filling_s": 3, "seconds": 3, "flow_warm_up_s": 0.5, "flow_s": 2}
+_FULL_S = {"warm_up_s": 1, "filling_s": 3, "seconds": 3, "flow_warm_up_s": 0.5, "flow_s": 1.5}
 _SHORT_S = {"warm_up_s": 1, "filling_s": 1, "seconds": 1, "flow_warm_up_s": 0.2, "flow_s": 0.5}
 
 
 @contextlib.contextmanager
-def prepared(build, short=False):
-    """The rig, for runs of the programs in `build`."""
+def prepared(build, cells, short=False):
+    """The rig, for runs of these cells with the programs in `build`."""
     if os.geteuid() != 0:
         raise commands.CommandError("making network namespaces needs root")
     if not {links.SERVER_CORE, links.CLIENT_CORE} <= os.sched_getaffinity(0):
@@ -33,7 +33,7 @@ def prepared(build, short=False):
     os.sched_setaffinity(0, {links.CLIENT_CORE})
     try:
         workplace.remove_leftovers()
-        with _one_group(), memory.reserved(_MEMORY_MB) as reserved:
+        with _one_group(), memory.reserved(_memory_mb(cells)) as reserved:
             yield runner.Rig(reserved, _site(), **(_SHORT_S if short else _FULL_S))
     finally:
         os.sched_setaffinity(0, may_run_on)
@@ -57,6 +57,10 @@ def _one_group():
         yield
     finally:
         _AUTOGROUP.write_text(before)
+
+
+def _memory_mb(cells):
+    return _SPARE_MB + max(cell.case.memory_mb + cell.case.client_memory_mb for cell in cells)
 
 
 def _site():

@@ -2,8 +2,12 @@
 
 import dataclasses
 
-from rig import cases, links, loads, servers
+from rig import cases, crowd, links, loads, servers
 from rig.runner import Ceiling, Cell
+
+
+_CROWD = 10_000_000
+_SMALL_CROWD = 100_000
 
 
 def _ceilings(case):
@@ -57,7 +61,9 @@ def for_targets():
                              for link in links.KERNEL_LINKS))),
             _over_virtio_user(cases.OVERLOAD), _over_virtio_user(cases.HALF),
             *_by_our_client(cases.PING_PONG, servers.EpollEcho, (links.AfPacket,)),
-            _over_virtio_user(cases.BULK), _KERNELS_STREAM]
+            _over_virtio_user(cases.BULK), _KERNELS_STREAM,
+            _over_virtio_user(cases.NO_TIME_WAITS), _over_virtio_user(cases.TIME_WAITS),
+            crowd.Hold(crowd.case_of(_CROWD))]
 
 
 def short():
@@ -67,7 +73,8 @@ def short():
             *_by_wrk(cases.CONNECTIONS),
             _over_virtio_user(cases.CONNECTIONS), _over_virtio_user(cases.OVERLOAD),
             *_by_our_client(cases.ECHO, servers.EpollEcho, (links.AfPacket,)),
-            _over_virtio_user(cases.HALF), _over_virtio_user(cases.BULK), _KERNELS_STREAM]
+            _over_virtio_user(cases.HALF), _over_virtio_user(cases.BULK), _KERNELS_STREAM,
+            crowd.Hold(crowd.case_of(_SMALL_CROWD))]
 
 
 def chosen(cells, words):

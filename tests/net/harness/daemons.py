@@ -64,8 +64,9 @@ class Daemon:
     """A running millraced. Leaving the context kills it if the test has not drained it, and attaches
     its log to the failure if there is one."""
 
-    def __init__(self, link, text):
+    def __init__(self, link, text, start_timeout_s=20):
         self._link = link
+        self._start_timeout_s = start_timeout_s
         self._text = text
         self.socket = socket_of(text)
         self.config_path = workplace.file("millraced.toml")
@@ -83,7 +84,7 @@ class Daemon:
         self.start()
         try:
             commands.wait_until(lambda: _READY in self.log() or self._process.poll() is not None,
-                                "millraced is ready")
+                                "millraced is ready", self._start_timeout_s)
             if self._process.poll() is not None:
                 raise commands.CommandError(
                     f"millraced ended at start, exit code {self._process.returncode}")
@@ -182,6 +183,11 @@ class Daemon:
         Neighbours age by the clock, and with the addresses they keep timers of their own."""
         return {f"{line['group']}.{line['name']}": line["value"] for line in self.stats()
                 if line["group"].startswith("use") and line["name"] not in ("neighbours", "timers")}
+
+    def resident_bytes(self):
+        """Memory that it has, but for hugepages."""
+        with open(f"/proc/{self.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def cpu_seconds(self):
         """CPU time used so far, by all its threads."""
