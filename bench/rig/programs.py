@@ -7,7 +7,8 @@ from harness import commands, workplace
 from rig import micro
 
 _BUILD = workplace.repository / "build" / "rig"
-_TARGETS = ("apps/millraced", "apps/millrace-ctl", "bench/rig/epoll_echo", *micro.PROGRAMS)
+_TARGETS = ("apps/millraced", "apps/millrace-ctl", "apps/millrace-load", "bench/rig/epoll_echo",
+            *micro.PROGRAMS)
 _OPTIONS = ("--buildtype=release", "-Doptimization=2", "-Dtests=false", "-Dbench=true")
 _LIMIT_S = 3600
 
