@@ -190,8 +190,8 @@ class Port::Opening {
         }
         if (traits_->pool_in_one_piece &&
             !std::ranges::all_of(pools_, [](const PacketPool* p) { return p->in_one_piece(); })) {
-            return Error{fmt::format("'{}' needs packet memory in one piece, and EAL found only "
-                                     "several – fewer packets, or hugepages in a single file",
+            return Error{fmt::format("'{}' needs packet memory without gaps – have EAL use virtual "
+                                     "IO addresses (--iova-mode=va)",
                                      report().device)};
         }
         return success();

@@ -44,8 +44,9 @@ class PacketPool {
         return rte_pktmbuf_data_room_size(packets_) - std::uint32_t{RTE_PKTMBUF_HEADROOM};
     }
 
-    /// False where the packets lie in several pieces of memory, which AF_XDP cannot use.
-    [[nodiscard]] bool in_one_piece() const { return packets_->nb_mem_chunks == 1; }
+    /// Whether each packet lies right after another. AF_XDP takes no packet that has a gap before
+    /// it: the kernel calls its descriptor invalid. Walks the whole pool.
+    [[nodiscard]] bool in_one_piece() const;
 
     [[nodiscard]] rte_mempool* packet_memory() const { return packets_; }
     /// Headers without buffers, which point into memory that others own.
