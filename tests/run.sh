@@ -409,16 +409,16 @@ stage_rig() {
   fi
   gcc_build || return
   say "bench/rig, short"
-  local line command="bench/rig/run.py --build build/test-gcc --short"
+  local line repeat="bench/rig/run.py --build build/test-gcc --short"
   # shellcheck disable=SC2086 # the command is words
-  /usr/bin/python3 $command --results "$scratch/rig" >"$scratch/rig.log" 2>&1 9>&- &
+  /usr/bin/python3 $repeat --results "$scratch/rig" >"$scratch/rig.log" 2>&1 9>&- &
   child=$!
   wait "$child"
   child=
   line=$(sed -n 's/^\([0-9]*\) of [0-9]* cells measured, \([0-9]*\) runs failed.*/\1 \2 0/p' "$scratch/rig.log")
   if [[ -z "$line" || "$line" != *" 0 0" ]]; then tail -n 60 "$scratch/rig.log"; fi
   if [[ -z "$line" ]]; then
-    fail "bench/rig did not come to its end" "$command"
+    fail "bench/rig did not come to its end" "$repeat"
     return
   fi
   # shellcheck disable=SC2086 # three numbers

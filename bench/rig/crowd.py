@@ -1,4 +1,4 @@
-"""Ten million connections that stand, each of which has to echo in the end."""
+"""Very many connections that stand, each of which has to echo in the end."""
 
 import dataclasses
 import json

@@ -59,6 +59,11 @@ class Millraced:
     def __exit__(self, *error):
         self._daemon.__exit__(*error)
 
+    @property
+    def pid(self):
+        """Of the process that leads its group."""
+        return self._daemon.pid
+
     def resident_bytes(self):
         return self._daemon.resident_bytes()
 
@@ -113,6 +118,10 @@ class _KernelServer:
         commands.kill(self._process)
         if error is not None:
             error.add_note(f"{self.name}'s log:\n{self._log_path.read_text()[-3000:]}")
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     def described(self):
         return {"command": self._command()}

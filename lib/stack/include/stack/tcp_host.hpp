@@ -253,7 +253,7 @@ class TcpHost {
     PathMtus<Addr> path_mtus_;
     std::uint32_t first_touched_ = none; ///< Of those to flush; they are linked by their entries.
     std::uint32_t last_touched_ = none;  ///< Has meaning while there is a first.
-    std::uint32_t table_changes_ = 0; ///< Since the burst's references were looked up.
+    std::uint32_t table_changes_ = 0;    ///< Since the burst's references were looked up.
     std::size_t count_ = 0;
     std::array<Segment, burst_max> burst_;
 };
