@@ -10,8 +10,10 @@ namespace millrace::load {
 
 namespace {
 
-double seconds(Duration length) {
-    return static_cast<double>(length.count()) / 1e9;
+/// What cannot be written is lost, and the run goes on.
+void say(const std::string& text) {
+    std::fputs(text.c_str(), stderr);
+    std::fflush(stderr);
 }
 
 JobSums all_sums(const Conductor& conductor) {
@@ -22,16 +24,7 @@ JobSums all_sums(const Conductor& conductor) {
     return all;
 }
 
-std::uint64_t total(const Conductor& conductor, Gauge gauge) {
-    std::uint64_t sum = 0;
-    for (const JobOnWorkers& job : conductor.jobs()) {
-        sum += total(job, gauge);
-    }
-    return sum;
-}
-
-} // namespace
-
+/// What it is doing, in a word or two.
 std::string_view name(Conductor::Phase phase) {
     switch (phase) {
     case Conductor::Phase::opening:
@@ -52,6 +45,8 @@ std::string_view name(Conductor::Phase phase) {
     return "";
 }
 
+} // namespace
+
 Live::Live(const Conductor& conductor, const runtime::CounterRegistry& counters, Instant now,
            std::string_view operations)
     : counters_{counters}, operations_{operations}, began_{now}, last_line_{now}, last_bar_{now},
@@ -61,7 +56,7 @@ void Live::show(Conductor& conductor, Instant now) {
     if (now - last_line_ >= line_interval) {
         const std::string text = line(conductor, now);
         wipe_bar();
-        fmt::print(stderr, "{}\n", text);
+        say(text + '\n');
         last_line_ = now;
     }
     if (terminal_ && now - last_bar_ >= bar_interval) {
@@ -77,12 +72,12 @@ void Live::end() {
 std::string Live::line(Conductor& conductor, Instant now) {
     const JobSums sums = all_sums(conductor);
     const JobSums news = sums.minus(before_);
-    const double length = seconds(now - last_line_);
+    const double length = to_seconds(now - last_line_);
     before_ = sums;
     const auto rate = [&](Counter counter) { return static_cast<double>(news[counter]) / length; };
     const Histogram recent = conductor.take_recent();
     std::string text =
-        fmt::format("{:7.1f} s {:<10} {:11.0f} {}/s {:8.2f} MB/s", seconds(now - began_),
+        fmt::format("{:7.1f} s {:<10} {:11.0f} {}/s {:8.2f} MB/s", to_seconds(now - began_),
                     name(conductor.phase()), rate(Counter::operations_completed), operations_,
                     (rate(Counter::bytes_sent) + rate(Counter::bytes_received)) / 1e6);
     const auto out = std::back_inserter(text);
@@ -93,9 +88,9 @@ std::string Live::line(Conductor& conductor, Instant now) {
     }
     fmt::format_to(out, "  retransmitted {}", counter("tcp", "retransmitted_segments"));
     fmt::format_to(out, "  SYN-SENT {} ESTABLISHED {} closing {} TIME-WAIT {}",
-                   total(conductor, Gauge::opening), total(conductor, Gauge::open),
-                   total(conductor, Gauge::connections) - total(conductor, Gauge::opening) -
-                       total(conductor, Gauge::open),
+                   conductor.total_of(Gauge::opening), conductor.total_of(Gauge::open),
+                   conductor.total_of(Gauge::connections) - conductor.total_of(Gauge::opening) -
+                       conductor.total_of(Gauge::open),
                    counter("use", "time_wait"));
     for (std::size_t i = 0; i < counter_infos.size(); ++i) {
         if (counter_infos[i].is_error && news.counters[i] > 0) {
@@ -113,16 +108,14 @@ void Live::draw_bar(const Conductor& conductor, Instant now) {
         return;
     }
     const auto filled = static_cast<int>(width * *progress);
-    fmt::print(stderr, "{:<10} [{:#<{}}{:.<{}}] {:3.0f} %\r", name(conductor.phase()), "", filled,
-               "", width - filled, 100 * *progress);
-    std::fflush(stderr);
+    say(fmt::format("{:<10} [{:#<{}}{:.<{}}] {:3.0f} %\r", name(conductor.phase()), "", filled, "",
+                    width - filled, 100 * *progress));
     bar_drawn_ = true;
 }
 
 void Live::wipe_bar() {
     if (bar_drawn_) {
-        fmt::print(stderr, "\x1b[2K\r");
-        std::fflush(stderr);
+        say("\x1b[2K\r");
         bar_drawn_ = false;
     }
 }

@@ -13,7 +13,7 @@ namespace millrace::load {
 /// below it.
 class Live {
   public:
-    /// Both outlive this.
+    /// `counters` outlive this.
     Live(const Conductor& conductor, const runtime::CounterRegistry& counters, Instant now,
          std::string_view operations);
 
@@ -41,7 +41,5 @@ class Live {
     bool terminal_;
     bool bar_drawn_ = false;
 };
-
-[[nodiscard]] std::string_view name(Conductor::Phase phase);
 
 } // namespace millrace::load

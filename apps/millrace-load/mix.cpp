@@ -20,8 +20,8 @@ class JobTable {
         if (node == nullptr) {
             return std::nullopt;
         }
-        const std::optional<T> value = node->value<T>();
-        if (!value || *value < least || *value > most) {
+        const std::optional<T> value = node->is_number() ? node->value<T>() : std::nullopt;
+        if (!value || !(*value >= least && *value <= most)) {
             fail(*node, fmt::format("{} is a number from {} to {}", key, least, most));
         }
         table_.erase(key);
@@ -29,30 +29,38 @@ class JobTable {
     }
 
     std::optional<std::string> take_word(std::string_view key) {
+        return take_one_of(key, [](const std::string& word) { return std::optional{word}; });
+    }
+
+    /// A word that `understand` knows.
+    template <class F>
+    auto take_one_of(std::string_view key, F&& understand) -> decltype(understand(std::string{})) {
         const toml::node* const node = table_.get(key);
         if (node == nullptr) {
             return std::nullopt;
         }
-        const auto value = node->value<std::string>();
-        if (!value) {
+        const auto word = node->value<std::string>();
+        if (!word) {
             fail(*node, fmt::format("{} is a string", key));
+        }
+        const auto value = understand(*word);
+        if (!value) {
+            fail(*node, fmt::format("{} cannot be '{}'", key, *word));
         }
         table_.erase(key);
         return value;
     }
 
-    /// A word that `understand` knows.
-    template <class F>
-    auto take_one_of(std::string_view key, F&& understand)
-        -> decltype(understand(std::string_view{})) {
-        const std::optional<std::string> word = take_word(key);
-        if (!word) {
+    std::optional<bool> take_truth(std::string_view key) {
+        const toml::node* const node = table_.get(key);
+        if (node == nullptr) {
             return std::nullopt;
         }
-        const auto value = understand(*word);
-        if (!value) {
-            fail(table_, fmt::format("{} cannot be '{}'", key, *word));
+        const auto value = node->value<bool>();
+        if (!value || !node->is_boolean()) {
+            fail(*node, fmt::format("{} is true or false", key));
         }
+        table_.erase(key);
         return value;
     }
 
@@ -72,12 +80,6 @@ class JobTable {
     toml::table& table_;
 };
 
-std::optional<Direction> direction_from(std::string_view word) {
-    return word == "send"      ? std::optional{Direction::send}
-           : word == "receive" ? std::optional{Direction::receive}
-                               : std::nullopt;
-}
-
 std::optional<Mode> mode_of_a_job(std::string_view word) {
     const std::optional<Mode> mode = mode_from(word);
     return mode == Mode::mix || mode == Mode::hold ? std::nullopt : mode;
@@ -96,8 +98,6 @@ JobOptions read_job(JobTable table, JobOptions job, const toml::node& where) {
         table.fail(where, "a job needs its mode");
     }
     job.mode = *mode;
-    constexpr std::int64_t depth_max = 1024;
-    constexpr std::int64_t size_max = 1 << 20;
     set(job.weight, table.take<double>("weight", 1e-6, 1e6));
     set(job.port, table.take<std::int64_t>("port", 1, 65535));
     set(job.depth, table.take<std::int64_t>("depth", 1, depth_max));
@@ -105,7 +105,8 @@ JobOptions read_job(JobTable table, JobOptions job, const toml::node& where) {
     set(job.direction, table.take_one_of("direction", direction_from));
     set(job.path, table.take_word("path"));
     set(job.host, table.take_word("host"));
-    set(job.expect_status, table.take<std::int64_t>("expect-status", 0, 599));
+    set(job.expect_status, table.take<std::int64_t>("expect-status", 0, status_max));
+    set(job.check, table.take_truth("check"));
     if (const auto close = table.take_one_of("close", close_from)) {
         job.close = close;
     }

@@ -1,5 +1,6 @@
 #include "options.hpp"
 
+#include "exit_code.hpp"
 #include "runtime/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,7 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <span>
 #include <utility>
 
 namespace millrace::load {
@@ -108,6 +110,18 @@ auto one_of(const Names& names, std::string_view option, const std::string& word
     throw UsageError{fmt::format("{}: '{}' is none of {}", option, word, fmt::join(known, ", "))};
 }
 
+/// A number in that range, which "nan" is not.
+CLI::Validator between(double least, double most) {
+    return {[=](const std::string& text) {
+                double value = 0;
+                const bool is_number = CLI::detail::lexical_cast(text, value);
+                return is_number && value >= least && value <= most
+                           ? std::string{}
+                           : fmt::format("'{}' is no number from {} to {}", text, least, most);
+            },
+            fmt::format("FLOAT in [{} - {}]", least, most)};
+}
+
 Duration seconds(double count) {
     return Duration{static_cast<Duration::rep>(std::llround(count * 1e9))};
 }
@@ -154,26 +168,30 @@ stack::PortRange port_range(const std::string& text) {
 
 constexpr std::size_t addresses_max = 4096;
 
-/// What the command line says in words, before they are understood.
+/// Where a search begins that is not told.
+constexpr double search_rate_first = 1000;
+
+/// What the command line says in words, before they are understood. Their defaults are those of
+/// Options.
 struct Words {
     std::string mode;
     std::string target;
     std::string mac;
     std::string mix_file;
     std::string close;
-    std::string direction{name_in(direction_names, Direction::receive)};
-    std::string idle{name_in(idle_names, runtime::IdleMode::poll)};
-    std::string hugepages{name_in(hugepages_names, Hugepages::automatic)};
-    std::string policy{name_in(policy_names, tcp::ReusePolicy::timestamps)};
-    std::string congestion{name_in(congestion_names, tcp::CongestionAlgorithm::cubic)};
-    std::string ports = "1024-65535";
+    std::string direction{name_in(direction_names, Options{}.job.direction)};
+    std::string idle{name_in(idle_names, Options{}.idle)};
+    std::string hugepages{name_in(hugepages_names, Options{}.eal.hugepages)};
+    std::string policy{name_in(policy_names, Options{}.time_wait_policy)};
+    std::string congestion{name_in(congestion_names, Options{}.tcp.congestion)};
+    std::string ports = fmt::format("{}-{}", Options{}.ports.first, Options{}.ports.last);
     std::vector<std::string> addresses;
     std::vector<std::string> gateways;
-    double duration_s = 10;
-    double warm_up_s = 1;
-    double timeout_s = 10;
+    double duration_s = to_seconds(Options{}.duration);
+    double warm_up_s = to_seconds(Options{}.warm_up);
+    double timeout_s = to_seconds(Options{}.timeout);
     double search_p99_ms = 0;
-    double time_wait_s = 60;
+    double time_wait_s = to_seconds(Options{}.time_wait);
     std::uint64_t expect_bytes = 0;
     bool no_check = false;
 };
@@ -186,28 +204,31 @@ void add_load_options(CLI::App& app, Options& options, Words& words) {
         ->check(CLI::Range(1U, 100'000'000U))
         ->capture_default_str();
     CLI::Option* rate = app.add_option("--rate", options.rate, "operations a second: an open loop")
-                            ->check(CLI::Range(0.001, 1e9));
+                            ->check(between(0.001, 1e9));
     app.add_option("--ramp-to", options.ramp_to, "what the rate has become at the end")
-        ->check(CLI::Range(0.001, 1e9))
+        ->check(between(0.001, 1e9))
         ->needs(rate);
-    app.add_option("--duration", words.duration_s, "seconds that the clock runs")
-        ->check(CLI::Range(0.001, 1e6))
-        ->capture_default_str();
-    app.add_option("--warm-up", words.warm_up_s, "seconds before that")
-        ->check(CLI::Range(0.0, 1e6))
-        ->capture_default_str();
+    CLI::Option* const duration =
+        app.add_option("--duration", words.duration_s, "seconds that the clock runs")
+            ->check(between(0.001, 1e6))
+            ->capture_default_str();
+    CLI::Option* const warm_up = app.add_option("--warm-up", words.warm_up_s, "seconds before that")
+                                     ->check(between(0.0, 1e6))
+                                     ->capture_default_str();
     app.add_option("--requests", options.operations,
-                   "end after so many operations, in place of --duration");
+                   "end after so many operations, in place of --warm-up and --duration")
+        ->excludes(duration)
+        ->excludes(warm_up);
     app.add_option("--timeout", words.timeout_s, "seconds that an operation may make no progress")
-        ->check(CLI::Range(0.001, 1e6))
+        ->check(between(0.001, 1e6))
         ->capture_default_str();
     CLI::Option* search =
         app.add_option("--search-p99", words.search_p99_ms,
                        "look for the highest rate whose p99 is at most so many milliseconds; each "
                        "is tried for --duration, from --rate (or 1000) on")
-            ->check(CLI::Range(0.001, 1e6));
+            ->check(between(0.001, 1e6));
     app.add_option("--search-rate-max", options.search_rate_max, "and try no higher one")
-        ->check(CLI::Range(1.0, 1e9))
+        ->check(between(1.0, 1e9))
         ->needs(search);
     app.add_option("--file", words.mix_file, "of mix: the jobs, in TOML");
 }
@@ -215,10 +236,10 @@ void add_load_options(CLI::App& app, Options& options, Words& words) {
 void add_job_options(CLI::App& app, Options& options, Words& words) {
     JobOptions& job = options.job;
     app.add_option("--depth", job.depth, "operations at once on one connection (1; stream: 16)")
-        ->check(CLI::Range(1, 1024));
+        ->check(CLI::Range(std::uint16_t{1}, depth_max));
     app.add_option("--size", job.size_bytes,
                    "bytes of one echo (64) or of a stream's piece (65536)")
-        ->check(CLI::Range(1U, 1U << 20));
+        ->check(CLI::Range(1U, size_max));
     app.add_option("--direction", words.direction, "of a stream: send or receive")
         ->capture_default_str();
     app.add_flag("--no-check", words.no_check,
@@ -228,7 +249,7 @@ void add_job_options(CLI::App& app, Options& options, Words& words) {
     app.add_option("--path", job.path, "what is requested")->capture_default_str();
     app.add_option("--host", job.host, "the Host field, if it is not the target");
     app.add_option("--expect-status", job.expect_status, "what is right; 0: anything")
-        ->check(CLI::Range(0, 599))
+        ->check(CLI::IsMember({0}) | CLI::Range(status_min, status_max))
         ->capture_default_str();
     app.add_option("--expect-bytes", words.expect_bytes, "the content's length that is right");
 }
@@ -265,7 +286,7 @@ void add_tcp_options(CLI::App& app, Words& words) {
                    "strict, off: not before its end")
         ->capture_default_str();
     app.add_option("--time-wait-seconds", words.time_wait_s, "how long that lasts")
-        ->check(CLI::Range(0.001, 3600.0))
+        ->check(between(0.001, 3600.0))
         ->capture_default_str();
     app.add_option("--congestion", words.congestion, "cubic or newreno")->capture_default_str();
 }
@@ -324,6 +345,9 @@ void understand(Options& options, const Words& words) {
     options.warm_up = seconds(words.warm_up_s);
     options.timeout = seconds(words.timeout_s);
     options.search_p99 = seconds(words.search_p99_ms / 1000);
+    if (options.search_p99 > Duration{} && options.rate == 0) {
+        options.rate = search_rate_first;
+    }
     options.time_wait = seconds(words.time_wait_s);
     options.job.direction = one_of(direction_names, "--direction", words.direction);
     options.job.check = !words.no_check;
@@ -350,34 +374,85 @@ void understand(Options& options, const Words& words) {
     understand_addresses(options, words);
 }
 
-/// What does not fit together as a whole.
-void check(Options& options, const Words& words) {
+/// Sets what a job left to its mode, and refuses what does not fit.
+void complete(JobOptions& job, const Options& options) {
+    if (job.close == CloseBy::server && job.mode != Mode::connect_request_close) {
+        throw UsageError{fmt::format("--close: {} cannot ask the server to close; say fin or rst",
+                                     name(job.mode))};
+    }
+    if (!stands(job.mode) && job.depth > 1) {
+        throw UsageError{
+            fmt::format("--depth: a connection of {} carries one operation", name(job.mode))};
+    }
+    if (!job.close) {
+        job.close = job.mode == Mode::connect_request_close ? CloseBy::server : CloseBy::fin;
+    }
+    if (job.port == 0) {
+        job.port = options.target.port;
+    }
+    if (job.host.empty()) {
+        job.host = runtime::to_string(runtime::Endpoint{options.target.address, job.port});
+    }
+    if (job.depth == 0) {
+        job.depth = job.mode == Mode::stream ? 16 : 1;
+    }
+    if (job.size_bytes == 0) {
+        job.size_bytes = job.mode == Mode::stream ? 65'536 : 64;
+    }
+}
+
+/// The one job, or those of the mix.
+void read_jobs(Options& options, const Words& words) {
     const bool is_mix = options.job.mode == Mode::mix;
     if (is_mix == words.mix_file.empty()) {
         throw UsageError{"--file: belongs to mix, and mix needs it"};
     }
-    if (is_mix) {
-        options.mix = read_mix(words.mix_file, options.job);
+    if (!is_mix) {
+        complete(options.job, options);
+        return;
     }
+    options.mix = read_mix(words.mix_file, options.job);
+    for (JobOptions& job : options.mix) {
+        complete(job, options);
+    }
+}
+
+/// What is an option of some modes only: with another it would change nothing, in silence.
+void refuse_idle_options(const CLI::App& app, Mode mode) {
+    constexpr std::array http{Mode::connect_request_close, Mode::keep_alive, Mode::mix};
+    constexpr std::array sized{Mode::echo, Mode::hold, Mode::stream, Mode::mix};
+    constexpr std::array streaming{Mode::stream, Mode::mix};
+    const std::array<std::pair<const char*, std::span<const Mode>>, 7> options_of_modes{{
+        {"--path", http},
+        {"--host", http},
+        {"--expect-status", http},
+        {"--expect-bytes", http},
+        {"--size", sized},
+        {"--direction", streaming},
+        {"--no-check", streaming},
+    }};
+    for (const auto& [option, modes] : options_of_modes) {
+        if (app.count(option) > 0 && std::ranges::find(modes, mode) == modes.end()) {
+            std::vector<std::string_view> names;
+            std::ranges::transform(modes, std::back_inserter(names),
+                                   [](Mode one) { return name_in(mode_names, one); });
+            throw UsageError{fmt::format("{}: {} has no use for it; it belongs to {}", option,
+                                         name_in(mode_names, mode), fmt::join(names, ", "))};
+        }
+    }
+}
+
+void refuse_contradictions(const Options& options) {
     if (options.connections < options.workers) {
         throw UsageError{fmt::format("--connections: {} are too few for {} workers",
                                      options.connections, options.workers)};
     }
-    const bool searches = options.search_p99 > Duration{};
-    if (searches && (options.operations > 0 || options.ramp_to > 0)) {
+    if (options.search_p99 > Duration{} && (options.operations > 0 || options.ramp_to > 0)) {
         throw UsageError{"--search-p99: goes neither with --requests nor with --ramp-to"};
     }
-    if (searches && options.rate == 0) {
-        options.rate = 1000;
-    }
-    if (options.job.mode == Mode::hold && (options.rate > 0 || options.operations > 0)) {
-        throw UsageError{"hold: takes neither --rate nor --requests"};
-    }
-    if (!is_mix) {
-        complete(options.job, options);
-    }
-    for (JobOptions& job : options.mix) {
-        complete(job, options);
+    if (options.job.mode == Mode::hold &&
+        (options.rate > 0 || options.operations > 0 || options.search_p99 > Duration{})) {
+        throw UsageError{"hold: takes neither --rate, --requests nor --search-p99"};
     }
 }
 
@@ -404,42 +479,16 @@ std::variant<Options, int> read_command_line(std::vector<std::string> arguments)
     try {
         app.parse(arguments);
     } catch (const CLI::ParseError& error) {
-        constexpr int wrong = 2;
-        return app.exit(error) == 0 ? 0 : wrong;
+        return app.exit(error) == 0 ? exit_done : exit_not_started;
     }
     if (app.count("--expect-bytes") > 0) {
         options.job.expect_bytes = words.expect_bytes;
     }
     understand(options, words);
-    check(options, words);
+    refuse_idle_options(app, options.job.mode);
+    refuse_contradictions(options);
+    read_jobs(options, words);
     return options;
-}
-
-void complete(JobOptions& job, const Options& options) {
-    const bool stands = job.mode != Mode::handshake && job.mode != Mode::connect_request_close;
-    if (job.close == CloseBy::server && job.mode != Mode::connect_request_close) {
-        throw UsageError{fmt::format("--close: {} cannot ask the server to close; say fin or rst",
-                                     name(job.mode))};
-    }
-    if (!stands && job.depth > 1) {
-        throw UsageError{
-            fmt::format("--depth: a connection of {} carries one operation", name(job.mode))};
-    }
-    if (!job.close) {
-        job.close = job.mode == Mode::connect_request_close ? CloseBy::server : CloseBy::fin;
-    }
-    if (job.port == 0) {
-        job.port = options.target.port;
-    }
-    if (job.host.empty()) {
-        job.host = runtime::to_string(runtime::Endpoint{options.target.address, job.port});
-    }
-    if (job.depth == 0) {
-        job.depth = job.mode == Mode::stream ? 16 : 1;
-    }
-    if (job.size_bytes == 0) {
-        job.size_bytes = job.mode == Mode::stream ? 65'536 : 64;
-    }
 }
 
 std::string_view name(Mode mode) {
@@ -450,12 +499,12 @@ std::optional<Mode> mode_from(std::string_view name) {
     return find_in(mode_names, name);
 }
 
-std::string_view name(CloseBy close) {
-    return name_in(close_names, close);
-}
-
 std::optional<CloseBy> close_from(std::string_view name) {
     return find_in(close_names, name);
+}
+
+std::optional<Direction> direction_from(std::string_view name) {
+    return find_in(direction_names, name);
 }
 
 std::string_view name(tcp::ReusePolicy policy) {

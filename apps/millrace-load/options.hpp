@@ -96,19 +96,29 @@ struct Options {
     }
 };
 
+/// What --depth, --size and --expect-status (which may be 0, too) may be, on the command line and
+/// in a mix. The status is a final one.
+inline constexpr std::uint16_t depth_max = 1024;
+inline constexpr std::uint32_t size_max = 1 << 20;
+inline constexpr std::uint16_t status_min = 200;
+inline constexpr std::uint16_t status_max = 599;
+
+/// Whether connections carry one operation after another.
+[[nodiscard]] constexpr bool stands(Mode mode) {
+    return mode != Mode::handshake && mode != Mode::connect_request_close;
+}
+
 /// Reads the command line; an exit code when there is nothing more to do. Throws UsageError.
 [[nodiscard]] std::variant<Options, int> read_command_line(std::vector<std::string> arguments);
 
-/// Reads a mix: `[[job]]` tables whose keys are options' names. Throws UsageError.
+/// Reads a mix: `[[job]]` tables, whose keys docs/millrace-load.md lists; what one does not say is
+/// as `defaults` has it. Throws UsageError.
 [[nodiscard]] std::vector<JobOptions> read_mix(const std::string& path, const JobOptions& defaults);
-
-/// Sets what a job left to its mode, and refuses what does not fit. Throws UsageError.
-void complete(JobOptions& job, const Options& options);
 
 [[nodiscard]] std::string_view name(Mode mode);
 [[nodiscard]] std::optional<Mode> mode_from(std::string_view name);
-[[nodiscard]] std::string_view name(CloseBy close);
 [[nodiscard]] std::optional<CloseBy> close_from(std::string_view name);
+[[nodiscard]] std::optional<Direction> direction_from(std::string_view name);
 [[nodiscard]] std::string_view name(tcp::ReusePolicy policy);
 
 /// What one operation of a mode is called, in the plural.

@@ -19,9 +19,14 @@ constexpr std::array<std::pair<const char*, double>, 6> percentiles{{
     {"p90", 90},
     {"p95", 95},
     {"p99", 99},
-    {"p99_9", 99.9},
-    {"p99_99", 99.99},
+    {"p99.9", 99.9},
+    {"p99.99", 99.99},
 }};
+
+/// What is counted when this side has no room for what comes or goes.
+constexpr std::array shortages{
+    "port load.imissed", "port load.rx_nombuf",          "drop.packet_pool_dry",
+    "drop.tx_ring_full", "drop.tcp_out_of_order_budget", "drop.tcp_receive_budget"};
 
 /// A latency in the unit that suits it.
 std::string readable(Duration latency) {
@@ -46,7 +51,9 @@ ordered_json latencies_json(const Histogram& latencies) {
     object["min"] = latencies.min().count();
     object["mean"] = latencies.mean_ns();
     for (const auto& [name, percent] : percentiles) {
-        object[name] = latencies.percentile(percent).count();
+        std::string key{name};
+        std::ranges::replace(key, '.', '_');
+        object[key] = latencies.percentile(percent).count();
     }
     object["max"] = latencies.max().count();
     return object;
@@ -63,30 +70,33 @@ ordered_json errors_json(const JobSums& sums) {
 }
 
 /// What is said of a job, and of all of them together.
-ordered_json work_json(const JobSums& sums, const Histogram& latencies, double seconds) {
+ordered_json work_json(const JobResult& job, double seconds) {
+    const JobSums& sums = job.measured;
+    const JobSums& totals = job.totals;
     ordered_json object;
     object["operations"] = sums[Counter::window_completed];
     object["per_second"] = per_second(sums[Counter::window_completed], seconds);
     object["bytes_sent_per_second"] = per_second(sums[Counter::window_bytes_sent], seconds);
     object["bytes_received_per_second"] = per_second(sums[Counter::window_bytes_received], seconds);
-    object["latency_ns"] = latencies_json(latencies);
+    object["latency_ns"] = latencies_json(job.latencies);
     object["errors"] = errors_json(sums);
     object["errors_total"] = sums.errors();
     object["unstarted"] = sums[Counter::unstarted];
-    object["totals"] = {{"connections_opened", sums[Counter::connections_opened]},
-                        {"connections_closed", sums[Counter::connections_closed]},
-                        {"reopened", sums[Counter::reopened]},
-                        {"requests", sums[Counter::operations_begun]},
-                        {"responses", sums[Counter::operations_completed]},
-                        {"bytes_sent", sums[Counter::bytes_sent]},
-                        {"bytes_received", sums[Counter::bytes_received]}};
+    object["totals"] = {{"connections_opened", totals[Counter::connections_opened]},
+                        {"connections_closed", totals[Counter::connections_closed]},
+                        {"reopened", totals[Counter::reopened]},
+                        {"operations_begun", totals[Counter::operations_begun]},
+                        {"operations_completed", totals[Counter::operations_completed]},
+                        {"bytes_sent", totals[Counter::bytes_sent]},
+                        {"bytes_received", totals[Counter::bytes_received]}};
     return object;
 }
 
-void print_work(std::string& text, const JobSums& sums, const Histogram& latencies,
-                std::string_view operations, double seconds) {
+void print_work(std::string& text, const JobResult& job, double seconds) {
+    const JobSums& sums = job.measured;
+    const Histogram& latencies = job.latencies;
     const auto out = std::back_inserter(text);
-    fmt::format_to(out, "  {:<22}{:.1f} /s ({} in {:.2f} s)\n", operations,
+    fmt::format_to(out, "  {:<22}{:.1f} /s ({} in {:.2f} s)\n", job.operations,
                    per_second(sums[Counter::window_completed], seconds),
                    sums[Counter::window_completed], seconds);
     fmt::format_to(out, "  {:<22}{:.2f} MB/s sent, {:.2f} MB/s received\n", "payload",
@@ -102,12 +112,13 @@ void print_work(std::string& text, const JobSums& sums, const Histogram& latenci
     fmt::format_to(out,
                    "  {:<22}{} connections opened, {} operations begun, {} completed, {} bytes "
                    "sent, {} bytes received\n",
-                   "in all", sums[Counter::connections_opened], sums[Counter::operations_begun],
-                   sums[Counter::operations_completed], sums[Counter::bytes_sent],
-                   sums[Counter::bytes_received]);
+                   "in all", job.totals[Counter::connections_opened],
+                   job.totals[Counter::operations_begun], job.totals[Counter::operations_completed],
+                   job.totals[Counter::bytes_sent], job.totals[Counter::bytes_received]);
     for (std::size_t i = 0; i < counter_infos.size(); ++i) {
-        const bool told =
-            counter_infos[i].is_error || static_cast<Counter>(i) == Counter::unstarted;
+        const auto counter = static_cast<Counter>(i);
+        const bool told = counter_infos[i].is_error || counter == Counter::unstarted ||
+                          counter == Counter::reopened;
         if (told && sums.counters[i] > 0) {
             fmt::format_to(out, "  {:<22}{}: {}\n", counter_infos[i].name, sums.counters[i],
                            counter_infos[i].text);
@@ -140,29 +151,26 @@ std::string headline(const Options& options) {
 
 } // namespace
 
-JobSums Result::sums() const {
-    JobSums all;
+JobResult Result::together() const {
+    JobResult all{.name = "together", .operations = "operations"};
     for (const JobResult& job : jobs) {
-        all.add(job.sums);
-    }
-    return all;
-}
-
-Histogram Result::latencies() const {
-    Histogram all;
-    for (const JobResult& job : jobs) {
-        all.add(job.latencies);
+        all.measured.add(job.measured);
+        all.totals.add(job.totals);
+        all.latencies.add(job.latencies);
     }
     return all;
 }
 
 bool Result::client_limited() const {
     constexpr double limit = 0.95;
-    return std::ranges::any_of(busy, [](double share) { return share > limit; });
+    const bool is_busy = std::ranges::any_of(busy, [](double share) { return share > limit; });
+    return is_busy || std::ranges::any_of(shortages, [this](const char* counter) {
+               return counters.contains(counter);
+           });
 }
 
 bool Result::is_good() const {
-    const JobSums all = sums();
+    const JobSums all = together().measured;
     // A search goes beyond what can be done on purpose.
     const bool searched = !trials.empty();
     return problems.empty() &&
@@ -174,15 +182,14 @@ std::string table(const Result& result, const Options& options) {
     if (!result.trials.empty()) {
         print_trials(text, result, options);
     } else if (result.jobs.size() == 1) {
-        const JobResult& job = result.jobs.front();
-        print_work(text, job.sums, job.latencies, job.operations, result.seconds);
+        print_work(text, result.jobs.front(), result.seconds);
     } else {
         for (const JobResult& job : result.jobs) {
             text += fmt::format(" {}\n", job.name);
-            print_work(text, job.sums, job.latencies, job.operations, result.seconds);
+            print_work(text, job, result.seconds);
         }
         text += " together\n";
-        print_work(text, result.sums(), result.latencies(), "operations", result.seconds);
+        print_work(text, result.together(), result.seconds);
     }
     const auto out = std::back_inserter(text);
     for (std::size_t i = 0; i < result.busy.size(); ++i) {
@@ -195,13 +202,15 @@ std::string table(const Result& result, const Options& options) {
         fmt::format_to(out, "  memory here           {:.0f} bytes for each connection\n",
                        result.bytes_per_connection);
     }
-    for (const char* const counter : {"tcp.retransmitted_segments", "port load.imissed"}) {
+    std::vector<const char*> told{"tcp.retransmitted_segments"};
+    std::ranges::copy(shortages, std::back_inserter(told));
+    for (const char* const counter : told) {
         if (const auto found = result.counters.find(counter); found != result.counters.end()) {
             fmt::format_to(out, "  {:<30}{}\n", counter, found->second);
         }
     }
-    for (const std::string& problem : result.problems) {
-        fmt::format_to(out, "  PROBLEM: {}\n", problem);
+    if (result.interrupted) {
+        text += "  interrupted: this is what there was until then\n";
     }
     return text;
 }
@@ -217,18 +226,19 @@ std::string json(const Result& result, const Options& options) {
     object["rate_wanted"] = options.rate;
     object["seconds"] = result.seconds;
     object["time_wait"] = {{"policy", name(options.time_wait_policy)},
-                           {"seconds", static_cast<double>(options.time_wait.count()) / 1e9}};
-    object.update(work_json(result.sums(), result.latencies(), result.seconds));
+                           {"seconds", to_seconds(options.time_wait)}};
+    object.update(work_json(result.together(), result.seconds));
     if (result.jobs.size() > 1) {
         for (const JobResult& job : result.jobs) {
             ordered_json part{{"mode", job.name}};
-            part.update(work_json(job.sums, job.latencies, result.seconds));
+            part.update(work_json(job, result.seconds));
             object["jobs"].push_back(part);
         }
     }
     for (const double share : result.busy) {
         object["busy_permille"].push_back(static_cast<int>(1000 * share));
     }
+    object["interrupted"] = result.interrupted;
     object["client_limited"] = result.client_limited();
     if (!result.trials.empty()) {
         object["search"] = {{"p99_ns", options.search_p99.count()},

@@ -14,7 +14,8 @@ namespace millrace::load {
 struct JobResult {
     std::string name;
     std::string_view operations; ///< What they are called.
-    JobSums sums;                ///< Of the whole run.
+    JobSums measured;            ///< As far as the result is about it: of a search, its best trial.
+    JobSums totals;              ///< Of the whole run.
     Histogram latencies;         ///< Of what was due while the clock ran.
 };
 
@@ -26,12 +27,13 @@ struct Result {
     std::map<std::string, std::uint64_t> counters; ///< Of the stack, those above 0.
     std::vector<Trial> trials;
     double best_rate = 0;
-    double bytes_per_connection = 0; ///< Of this program's memory, with --hold.
+    double bytes_per_connection = 0; ///< Of this program's memory, with hold.
+    bool interrupted = false;        ///< By a signal.
     std::vector<std::string> problems;
 
-    [[nodiscard]] JobSums sums() const;
-    [[nodiscard]] Histogram latencies() const;
-    /// The workers were so busy that it may be them who were measured.
+    /// Of all jobs together.
+    [[nodiscard]] JobResult together() const;
+    /// The workers were so busy, or so short of memory, that it may be them who were measured.
     [[nodiscard]] bool client_limited() const;
     /// Nothing went wrong, and the rate that was asked for was kept.
     [[nodiscard]] bool is_good() const;

@@ -1,5 +1,6 @@
 #include "run.hpp"
 
+#include "exit_code.hpp"
 #include "live.hpp"
 #include "load/conductor.hpp"
 #include "result.hpp"
@@ -8,7 +9,6 @@
 #include "workers.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,10 +23,6 @@
 namespace millrace::load {
 
 namespace {
-
-constexpr int exit_good = 0;
-constexpr int exit_not_good = 1;
-constexpr int exit_not_started = 2;
 
 /// How often the control thread looks.
 constexpr Duration step_interval = 2ms;
@@ -50,19 +46,11 @@ RunPlan plan_of(const Options& options) {
     if (plan.hold) {
         plan.pending_max = 1024; // A million at once would be a flood, and no proof of life.
     }
-    plan.patience = options.timeout;
+    plan.patience =
+        std::max(options.timeout, Duration{1500ms}); // The wait after a SYN is a second.
     plan.search_p99 = options.search_p99;
     plan.rate_max = options.search_rate_max;
     return plan;
-}
-
-/// Bytes of memory that this process has, resident.
-std::uint64_t resident_bytes() {
-    std::ifstream statm{"/proc/self/statm"};
-    std::uint64_t all_pages = 0;
-    std::uint64_t resident_pages = 0;
-    statm >> all_pages >> resident_pages;
-    return resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 /// What the workers' time went to between two moments.
@@ -70,7 +58,10 @@ class BusyClock {
   public:
     explicit BusyClock(const runtime::CounterRegistry& counters) : counters_{counters} {}
 
-    void start() { began_ = read(); }
+    void start() {
+        began_ = read();
+        ended_.clear();
+    }
     void stop() {
         if (ended_.empty()) {
             ended_ = read();
@@ -121,13 +112,14 @@ class BusyClock {
 class Watch {
   public:
     Watch(const Options& options, const Workers& workers)
-        : options_{options}, conductor_{workers.jobs(), plan_of(options)} {
+        : options_{options}, conductor_{workers.jobs(), plan_of(options)},
+          resident_at_first_{workers.resident_at_first()} {
         workers.register_counters(counters_);
     }
 
     /// Until the run is over.
     void follow() {
-        const std::uint64_t resident = resident_bytes();
+        Conductor::Phase phase = conductor_.phase();
         Live live{conductor_, counters_, runtime::SteadyClock::now(),
                   operations_of(options_.job.mode)};
         while (conductor_.phase() != Conductor::Phase::over) {
@@ -136,10 +128,10 @@ class Watch {
                 stopped_ = true;
                 conductor_.stop(now);
             }
-            const Conductor::Phase before = conductor_.phase();
             conductor_.step(now);
-            if (conductor_.phase() != before) {
-                entered(conductor_.phase(), resident);
+            if (conductor_.phase() != phase) {
+                phase = conductor_.phase();
+                entered(phase);
             }
             if (!options_.quiet) {
                 live.show(conductor_, now);
@@ -150,15 +142,18 @@ class Watch {
     }
 
     /// When the workers have ended.
-    [[nodiscard]] Result result(const std::vector<std::string>& leaks) const {
+    [[nodiscard]] Result result(const std::vector<std::string>& leaks) {
+        conductor_.take_rest();
         Result result;
+        result.interrupted = stopped_;
         const std::vector<JobOptions> jobs = options_.jobs();
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const JobOnWorkers& job = conductor_.jobs()[i];
-            result.jobs.push_back(
-                {job.name, operations_of(jobs[i].mode), sums_of(job), conductor_.latencies(i)});
+            const Measured measured = conductor_.measured_of(i);
+            result.jobs.push_back({job.name, operations_of(jobs[i].mode), measured.sums,
+                                   sums_of(job), measured.latencies});
         }
-        result.seconds = static_cast<double>(conductor_.measured().count()) / 1e9;
+        result.seconds = to_seconds(conductor_.measured());
         result.busy = busy_.shares();
         for (std::size_t i = 0; i < counters_.size(); ++i) {
             if (const runtime::CounterReading counter = counters_.read(i); counter.value > 0) {
@@ -169,19 +164,30 @@ class Watch {
         result.best_rate = conductor_.best_rate();
         result.bytes_per_connection = bytes_per_connection_;
         result.problems = conductor_.problems();
+        for (const JobResult& job : result.jobs) {
+            // Of a mix in an open loop, one may have had nothing to do.
+            const bool idle = options_.rate > 0 && result.jobs.size() > 1;
+            if (job.measured[Counter::window_completed] == 0 && !idle) {
+                result.problems.push_back(
+                    fmt::format("{}: nothing was completed{}", job.name,
+                                measured_ ? " while the clock ran" : ", as the clock never ran"));
+            }
+        }
         std::ranges::copy(leaks, std::back_inserter(result.problems));
         return result;
     }
 
   private:
-    void entered(Conductor::Phase phase, std::uint64_t resident_at_first) {
+    void entered(Conductor::Phase phase) {
         switch (phase) {
         case Conductor::Phase::holding:
-            bytes_per_connection_ = static_cast<double>(resident_bytes() - resident_at_first) /
-                                    static_cast<double>(options_.connections);
+            bytes_per_connection_ =
+                (static_cast<double>(resident_bytes()) - static_cast<double>(resident_at_first_)) /
+                static_cast<double>(options_.connections);
             return;
         case Conductor::Phase::measuring:
             busy_.start();
+            measured_ = true;
             return;
         case Conductor::Phase::finishing:
         case Conductor::Phase::closing:
@@ -198,9 +204,25 @@ class Watch {
     Conductor conductor_;
     runtime::CounterRegistry counters_;
     BusyClock busy_{counters_};
+    std::uint64_t resident_at_first_;
     double bytes_per_connection_ = 0;
     bool stopped_ = false;
+    bool measured_ = false; ///< The clock has run.
 };
+
+/// To standard error; what cannot be written there is lost.
+void say(const std::string& text) {
+    std::fputs(text.c_str(), stderr);
+}
+
+/// A file that could not be written is to be known before the run, not after it.
+void expect_writable(const std::string& path) {
+    if (!path.empty() && path != "-" && !std::ofstream{path, std::ios::app}) {
+        throw UsageError{fmt::format("{} cannot be written; name a file in a folder that exists "
+                                     "and is yours",
+                                     path)};
+    }
+}
 
 /// False, and said so, when it could not be written.
 bool write_file(const std::string& path, const std::string& text) {
@@ -211,7 +233,7 @@ bool write_file(const std::string& path, const std::string& text) {
     file << text;
     file.close();
     if (!file) {
-        fmt::print(stderr, "millrace-load: {} could not be written\n", path);
+        say(fmt::format("millrace-load: {} could not be written\n", path));
     }
     return !file.fail();
 }
@@ -219,14 +241,18 @@ bool write_file(const std::string& path, const std::string& text) {
 bool write_results(const Result& result, const Options& options) {
     bool written = true;
     if (!options.quiet) {
-        fmt::print("{}", table(result, options));
+        written = write_file("-", table(result, options));
+    }
+    for (const std::string& problem : result.problems) {
+        say(fmt::format("millrace-load: PROBLEM: {}\n", problem));
     }
     if (!options.json_path.empty()) {
-        written = write_file(options.json_path, json(result, options));
+        written = write_file(options.json_path, json(result, options)) && written;
     }
     if (!options.histogram_path.empty()) {
         written =
-            write_file(options.histogram_path, result.latencies().percentiles_text()) && written;
+            write_file(options.histogram_path, result.together().latencies.percentiles_text()) &&
+            written;
     }
     return written;
 }
@@ -234,23 +260,25 @@ bool write_results(const Result& result, const Options& options) {
 } // namespace
 
 int run(const Options& options) {
+    expect_writable(options.json_path);
+    expect_writable(options.histogram_path);
     runtime::set_up_log(runtime::LogLevel::warn);
     stop_on_signals();
     auto started = Workers::start(options);
     if (const auto* const problem = std::get_if<std::string>(&started)) {
-        fmt::print(stderr, "millrace-load: {}\n", *problem);
+        say(fmt::format("millrace-load: {}\n", *problem));
         return exit_not_started;
     }
     Workers& workers = *std::get<std::unique_ptr<Workers>>(started);
     if (!options.quiet) {
-        fmt::print(stderr, "{}", workers.banner());
+        say(workers.banner());
     }
     Watch watch{options, workers};
     watch.follow();
     const std::vector<std::string> leaks = workers.stop();
     const Result result = watch.result(leaks);
     const bool written = write_results(result, options);
-    return result.is_good() && written ? exit_good : exit_not_good;
+    return result.is_good() && written ? exit_done : exit_failed;
 }
 
 } // namespace millrace::load

@@ -10,10 +10,12 @@
 #include "stack/worker.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <fstream>
 #include <iterator>
 #include <thread>
 #include <utility>
@@ -22,16 +24,19 @@ namespace millrace::load {
 
 namespace {
 
-/// SYNs go out at 0, 1, 3, 7… seconds: so many that the last wait ends near the time-out.
+/// SYNs go out at 0, 1, 3, 7… seconds: so many that the wait after the last ends within the
+/// time-out, though one second is the least.
 std::uint8_t syn_retries(Duration timeout) {
     const auto seconds = static_cast<unsigned>(std::max<Duration::rep>(timeout / 1s, 1));
+    constexpr unsigned retries_max = 6;
     return static_cast<std::uint8_t>(
-        std::clamp<unsigned>(static_cast<unsigned>(std::bit_width(seconds + 1)) - 1, 1, 6));
+        std::min(static_cast<unsigned>(std::bit_width(seconds + 1)) - 2, retries_max));
 }
 
 tcp::Config engine_config(const Options& options) {
     tcp::Config config = options.tcp;
     config.syn_retries = syn_retries(options.timeout);
+    config.fin_wait_2 = options.timeout;
     for (const JobOptions& job : options.jobs()) {
         const std::uint32_t queued = 2 * job.depth * job.size_bytes;
         config.send_buffer_bytes = std::max(config.send_buffer_bytes, queued);
@@ -80,6 +85,7 @@ class WorkersOf final : public Workers {
 
     [[nodiscard]] const std::string& banner() const override { return banner_; }
     [[nodiscard]] std::vector<JobOnWorkers> jobs() const override;
+    [[nodiscard]] std::uint64_t resident_at_first() const override { return resident_at_first_; }
     void register_counters(runtime::CounterRegistry& registry) const override;
     [[nodiscard]] std::vector<std::string> stop() override;
 
@@ -132,6 +138,7 @@ class WorkersOf final : public Workers {
     runtime::Secrets secrets_ = runtime::Secrets::draw();
     std::unique_ptr<runtime::Eal> eal_;
     runtime::WorkerPort port_;
+    std::uint64_t resident_at_first_ = 0;
     std::string banner_;
     std::vector<std::unique_ptr<WorkerSet>> workers_;
 };
@@ -158,6 +165,7 @@ std::optional<std::string> WorkersOf<Addr>::start() {
     if (auto problem = open_port()) {
         return problem;
     }
+    resident_at_first_ = resident_bytes();
     const Instant now = runtime::SteadyClock::now();
     for (std::uint32_t worker = 0; worker < options_.workers; ++worker) {
         make_worker(worker, now);
@@ -194,8 +202,8 @@ stack::WorkerSettings WorkersOf<Addr>::settings_of(std::uint32_t worker) const {
     settings.interface =
         runtime::interface_of(port_.port->report(), options_.addresses, options_.gateways);
     settings.tcp = {engine_config(options_)};
-    settings.sequence_key = secrets_.sequence;
-    settings.hash_key = secrets_.hash;
+    settings.sequence_key = secrets_.sequence_key;
+    settings.hash_key = secrets_.hash_key;
     settings.worker = worker;
     settings.workers = options_.workers;
     settings.home = options_.workers > 1 ? port_.home.get() : nullptr;
@@ -238,7 +246,8 @@ void WorkersOf<Addr>::add_job(std::size_t number, WorkerSet& set, std::uint32_t 
     }
     job.target = std::get<Addr>(options_.target.address);
     job.port = wanted.port;
-    job.standing = wanted.mode != Mode::handshake && wanted.mode != Mode::connect_request_close;
+    job.standing = stands(wanted.mode);
+    job.held = wanted.mode == Mode::hold;
     job.connections = share_of(connections_[number], worker, options_.workers);
     job.depth = wanted.depth;
     job.close = *wanted.close;
@@ -296,8 +305,7 @@ std::vector<JobOnWorkers> WorkersOf<Addr>::jobs() const {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
         JobOnWorkers job;
         job.name = name(jobs_[i].mode);
-        job.standing =
-            jobs_[i].mode != Mode::handshake && jobs_[i].mode != Mode::connect_request_close;
+        job.standing = stands(jobs_[i].mode);
         job.connections = connections_[i];
         job.share_of_rate = jobs_[i].weight / weights;
         for (const auto& worker : workers_) {
@@ -356,6 +364,14 @@ std::variant<std::unique_ptr<Workers>, std::string> start_of(const Options& opti
 std::variant<std::unique_ptr<Workers>, std::string> Workers::start(const Options& options) {
     return runtime::is_ipv6(options.target.address) ? start_of<wire::Ipv6Addr>(options)
                                                     : start_of<wire::Ipv4Addr>(options);
+}
+
+std::uint64_t resident_bytes() {
+    std::ifstream statm{"/proc/self/statm"};
+    std::uint64_t all_pages = 0;
+    std::uint64_t resident_pages = 0;
+    statm >> all_pages >> resident_pages;
+    return resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 } // namespace millrace::load

@@ -11,6 +11,9 @@
 
 namespace millrace::load {
 
+/// Of this process, now.
+[[nodiscard]] std::uint64_t resident_bytes();
+
 /// All that loads: the port, and on each worker a pipeline whose services are the jobs' clients.
 class Workers {
   public:
@@ -26,6 +29,10 @@ class Workers {
 
     /// The jobs, whose shares live as long as this.
     [[nodiscard]] virtual std::vector<JobOnWorkers> jobs() const = 0;
+
+    /// Bytes of memory that the process had, resident, before anything was there whose size depends
+    /// on the number of connections.
+    [[nodiscard]] virtual std::uint64_t resident_at_first() const = 0;
 
     virtual void register_counters(runtime::CounterRegistry& registry) const = 0;
 

@@ -1,5 +1,7 @@
 #include "load/conductor.hpp"
 
+#include "base/assert.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,10 +19,6 @@ constexpr Duration closing_patience = 1s;
 
 /// Between two questions for the workers' latencies.
 constexpr Duration gather_interval = 250ms;
-
-double seconds(Duration length) {
-    return static_cast<double>(length.count()) / 1e9;
-}
 
 } // namespace
 
@@ -65,7 +63,7 @@ std::uint64_t total(const JobOnWorkers& job, Gauge gauge) {
 }
 
 Conductor::Conductor(std::vector<JobOnWorkers> jobs, const RunPlan& plan)
-    : jobs_{std::move(jobs)}, plan_{plan}, latencies_(jobs_.size()) {
+    : jobs_{std::move(jobs)}, plan_{plan}, latencies_(jobs_.size()), tried_(jobs_.size()) {
     if (plan_.search_p99 > Duration{}) {
         search_.emplace(plan_.rate, plan_.rate_max);
     }
@@ -150,8 +148,10 @@ void Conductor::step(Instant now) {
 }
 
 void Conductor::stop(Instant now) {
-    stopped_ = true;
-    if (phase_ < Phase::closing) {
+    if (!begun_) {
+        begun_ = true;
+        enter(Phase::over, now);
+    } else if (phase_ < Phase::closing) {
         until_ = std::min(until_, now);
         begin_closing(now);
     }
@@ -166,12 +166,15 @@ void Conductor::open_connections(Instant now) {
             open += total(job, Gauge::open);
         }
     }
+    // Those that open and end again are no progress.
+    most_open_ = std::max(most_open_, open);
     if (open == wanted) {
         all_are_open(now);
-    } else if (!moves(now, open, plan_.patience)) {
-        problems_.push_back(
-            fmt::format("{} of {} connections could be opened; none was in the last {} s", open,
-                        wanted, plan_.patience / 1s));
+    } else if (!moves(now, most_open_, plan_.patience)) {
+        problems_.push_back(fmt::format(
+            "{} of {} connections could be opened; none was in the last {:g} s – does a "
+            "server listen there, and do we know the way (--gateway)?",
+            open, wanted, to_seconds(plan_.patience)));
         begin_closing(now);
     }
 }
@@ -187,64 +190,101 @@ void Conductor::all_are_open(Instant now) {
 void Conductor::begin_run(Instant now) {
     const double rate = search_ ? search_->rate() : plan_.rate;
     const Instant start = now + lead;
-    from_ = plan_.operations_max > 0 ? now : start + plan_.warm_up;
-    until_ = plan_.operations_max > 0 ? never : from_ + plan_.duration;
+    counted_ = plan_.operations_max > 0;
+    from_ = !counted_ ? start + plan_.warm_up : rate > 0 ? start : now;
+    until_ = counted_ ? never : from_ + plan_.duration;
     before_trial_.clear();
+    std::uint64_t left = plan_.operations_max;
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
         const JobOnWorkers& job = jobs_[i];
         before_trial_.push_back(sums_of(job));
         latencies_[i].clear();
-        Order order{.from = from_, .until = until_};
-        order.pending_max = plan_.pending_max;
-        if (rate > 0) {
-            const double ours = rate * job.share_of_rate;
-            order.schedule = plan_.rate_after > 0
-                                 ? Schedule{start, ours, plan_.rate_after * job.share_of_rate,
-                                            plan_.warm_up + plan_.duration}
-                                 : Schedule{start, ours};
+        Order order{.pending_max = plan_.pending_max,
+                    .schedule = schedule_of(job, rate, start),
+                    .from = counted_ ? Instant::min() : from_, // However early the first begins.
+                    .until = until_};
+        if (!counted_) {
+            order_each(job, order);
+            continue;
         }
-        const auto workers = static_cast<std::uint64_t>(job.shares.size());
-        const auto operations = static_cast<std::uint64_t>(
-            static_cast<double>(plan_.operations_max) * job.share_of_rate);
-        for (std::uint64_t worker = 0; worker < workers; ++worker) {
-            if (plan_.operations_max > 0) {
-                order.operations_max = operations / workers + (worker < operations % workers);
-            }
-            MILLRACE_ASSERT(job.shares[worker]->orders.push(order));
-        }
+        const bool is_last = i + 1 == jobs_.size();
+        const double ours = static_cast<double>(plan_.operations_max) * job.share_of_rate;
+        order.operations_max = is_last ? left : std::min(left, static_cast<std::uint64_t>(ours));
+        left -= order.operations_max;
+        order_each(job, order);
     }
     enter(Phase::warming_up, now);
+}
+
+Schedule Conductor::schedule_of(const JobOnWorkers& job, double rate, Instant start) const {
+    if (rate == 0) {
+        return {};
+    }
+    const double ours = rate * job.share_of_rate;
+    if (plan_.rate_after == 0) {
+        return {start, ours};
+    }
+    return {start, ours, plan_.rate_after * job.share_of_rate, plan_.warm_up + plan_.duration};
+}
+
+/// The same for each worker of the job, but for its part of the operations.
+void Conductor::order_each(const JobOnWorkers& job, Order order) {
+    const std::uint64_t operations = order.operations_max;
+    const std::uint64_t workers = job.shares.size();
+    runs_ordered_ += workers;
+    for (std::uint64_t worker = 0; worker < workers; ++worker) {
+        if (operations != UINT64_MAX) {
+            order.operations_max = operations / workers + (worker < operations % workers);
+        }
+        MILLRACE_ASSERT(job.shares[worker]->orders.push(order));
+    }
 }
 
 /// One operation on each connection shows that it is alive.
 void Conductor::begin_proof(Instant now) {
     from_ = now;
+    until_ = never;
+    counted_ = true;
+    std::uint64_t wanted = 0;
     for (const JobOnWorkers& job : jobs_) {
+        wanted += job.connections;
         for (JobShare* const share : job.shares) {
-            MILLRACE_ASSERT(share->orders.push({.once = true,
-                                                .pending_max = plan_.pending_max,
-                                                .from = from_,
-                                                .operations_max = share->gauges[Gauge::open]}));
+            const std::uint64_t open = share->gauges[Gauge::open];
+            plan_.operations_max += open;
+            ++runs_ordered_;
+            MILLRACE_ASSERT(share->orders.push(
+                {.once = true, .pending_max = plan_.pending_max, .operations_max = open}));
         }
     }
-    plan_.operations_max = total_of(Gauge::open);
+    if (plan_.operations_max < wanted) {
+        problems_.push_back(
+            fmt::format("{} of {} connections still stood", plan_.operations_max, wanted));
+    }
     enter(Phase::measuring, now);
+}
+
+/// Between two operations of an open loop.
+Duration Conductor::longest_interval() const {
+    const double rate = plan_.rate_after > 0 ? std::min(plan_.rate, plan_.rate_after) : plan_.rate;
+    return rate > 0 ? Duration{static_cast<Duration::rep>(1e9 / rate)} : Duration{};
 }
 
 /// Until its time is over or, with a number of operations to do, all have been begun.
 void Conductor::measure(Instant now) {
-    if (plan_.operations_max == 0) {
+    if (!counted_) {
         if (now >= until_) {
             enter(Phase::finishing, now);
         }
         return;
     }
     const std::uint64_t begun = total_of(Counter::operations_begun);
+    const Duration patience = plan_.patience + longest_interval();
     if (begun >= plan_.operations_max) {
         enter(Phase::finishing, now);
-    } else if (!moves(now, begun, plan_.patience)) {
-        problems_.push_back(fmt::format("{} of {} operations were begun; none was in the last {} s",
-                                        begun, plan_.operations_max, plan_.patience / 1s));
+    } else if (!moves(now, begun, patience)) {
+        problems_.push_back(
+            fmt::format("{} of {} operations were begun; none was in the last {:g} s", begun,
+                        plan_.operations_max, to_seconds(patience)));
         enter(Phase::finishing, now);
     }
 }
@@ -252,15 +292,19 @@ void Conductor::measure(Instant now) {
 /// Waits for the last operations, then for what the workers know of them.
 void Conductor::finish(Instant now) {
     const std::uint64_t pending = total_of(Gauge::pending);
-    const bool moving = pending > 0 && moves(now, pending, plan_.patience);
+    const std::uint64_t ended = total_of(Gauge::runs_ended);
+    // Whoever has not ended yet may begin what is a little late, and then counts what was not
+    // begun.
+    const bool moving = (pending > 0 || ended < runs_ordered_) &&
+                        moves(now, pending + ended, std::max(plan_.patience, closing_patience));
     if (moving || asked_) {
         return;
     }
     if (!asked_last_) {
         if (pending > 0) {
             problems_.push_back(
-                fmt::format("{} operations were still under way {} s after the last that ended",
-                            pending, plan_.patience / 1s));
+                fmt::format("{} operations were still under way {:g} s after the last that ended",
+                            pending, to_seconds(plan_.patience)));
         }
         asked_last_ = true;
         ask_for_latencies();
@@ -284,15 +328,19 @@ void Conductor::end_of_trial() {
     JobSums sums;
     Histogram latencies;
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
-        sums.add(sums_of(jobs_[i]).minus(before_trial_[i]));
-        latencies.add(latencies_[i]);
+        tried_[i] = {sums_of(jobs_[i]).minus(before_trial_[i]), latencies_[i]};
+        sums.add(tried_[i].sums);
+        latencies.add(tried_[i].latencies);
     }
     const double achieved =
-        static_cast<double>(sums[Counter::window_completed]) / seconds(plan_.duration);
+        static_cast<double>(sums[Counter::window_completed]) / to_seconds(plan_.duration);
     const Duration p99 = latencies.percentile(99);
     const bool well = latencies.count() > 0 && p99 <= plan_.search_p99 && sums.errors() == 0 &&
                       sums[Counter::unstarted] == 0;
     trials_.push_back({search_->rate(), achieved, p99, well});
+    if (well || best_.empty()) {
+        best_ = tried_;
+    }
     search_->tried(well);
 }
 
@@ -337,6 +385,18 @@ void Conductor::take_latencies() {
     }
 }
 
+void Conductor::take_rest() {
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+        for (JobShare* const share : jobs_[i].shares) {
+            share->latencies.take_rest(latencies_[i]);
+        }
+    }
+}
+
+Measured Conductor::measured_of(std::size_t job) const {
+    return best_.empty() ? Measured{sums_of(jobs_[job]), latencies_[job]} : best_[job];
+}
+
 Histogram Conductor::take_recent() {
     Histogram result = recent_;
     recent_.clear();
@@ -344,6 +404,9 @@ Histogram Conductor::take_recent() {
 }
 
 Duration Conductor::measured() const {
+    if (from_ == Instant::min()) {
+        return {};
+    }
     if (until_ != never) {
         return std::max(until_ - from_, Duration{});
     }
@@ -358,7 +421,9 @@ Duration Conductor::measured() const {
 
 std::optional<double> Conductor::progress(Instant now) const {
     const auto part = [&](Duration whole) {
-        return std::clamp(seconds(now - phase_began_) / seconds(whole), 0.0, 1.0);
+        return whole > Duration{}
+                   ? std::clamp(to_seconds(now - phase_began_) / to_seconds(whole), 0.0, 1.0)
+                   : 1.0;
     };
     switch (phase_) {
     case Phase::holding:

@@ -147,8 +147,8 @@ stack::WorkerSettings Appliance::State::settings_for(const PortSet& port, const 
     settings.interface.hop_limit = wanted.ttl;
     settings.interface.dscp = wanted.dscp;
     settings.tcp = engine_configs(config);
-    settings.sequence_key = secrets.sequence;
-    settings.hash_key = secrets.hash;
+    settings.sequence_key = secrets.sequence_key;
+    settings.hash_key = secrets.hash_key;
     settings.worker = worker;
     settings.workers = config.workers.count;
     settings.home = config.workers.count > 1 ? port.home.get() : nullptr;

@@ -25,8 +25,8 @@ void draw_random(std::span<std::byte> out) {
 
 Secrets Secrets::draw() {
     Secrets secrets;
-    draw_random(std::as_writable_bytes(std::span{secrets.sequence}));
-    draw_random(std::as_writable_bytes(std::span{secrets.hash}));
+    draw_random(std::as_writable_bytes(std::span{secrets.sequence_key}));
+    draw_random(std::as_writable_bytes(std::span{secrets.hash_key}));
     draw_random(std::as_writable_bytes(std::span{secrets.rss}));
     return secrets;
 }

@@ -16,7 +16,7 @@ std::unique_ptr<flow::Home> home_of(const nic::Port& port, const Secrets& secret
     if (port.report().rss && !table.empty() && table.ipv4_tcp && table.ipv6_tcp) {
         return std::make_unique<flow::Home>(table.key, table.queues);
     }
-    return std::make_unique<flow::Home>(flow::HashKey{secrets.hash}, workers);
+    return std::make_unique<flow::Home>(flow::HashKey{secrets.hash_key}, workers);
 }
 
 } // namespace

@@ -99,7 +99,10 @@ class TimeWait(Case):
             for _ in range(10):
                 with self._connect_when_free(link, address, source_port) as connection:
                     self.assertEqual(get_page(connection), cases.PAGE)
-            waiting = [c for c in daemon.connections() if c["state"] == "TIME-WAIT"]
+            # The last FIN is on its way when its client has what it wanted.
+            waiting = commands.wait_until(
+                lambda: [c for c in daemon.connections() if c["state"] == "TIME-WAIT"],
+                "the last connection waits")
             self.assertEqual(len(waiting), 1)
             # Who comes back within the same millisecond has the same timestamp, and a later sequence.
             by_timestamp = daemon.total("tcp.time_wait_reused_by_timestamp")

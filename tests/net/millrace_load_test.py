@@ -93,8 +93,8 @@ class AgainstKernels(cases.Case):
                     mode, at(address, 80), "--requests", count, "--connections", 16,
                     "--expect-bytes", len(cases.PAGE))
                 self.assertEqual(report.code, 0, report.text)
-                self.assertEqual(report.total("requests"), count)
-                self.assertEqual(report.total("responses"), count)
+                self.assertEqual(report.total("operations_begun"), count)
+                self.assertEqual(report.total("operations_completed"), count)
                 self.assertEqual(report.result["latency_ns"]["count"], count)
                 connections = count if per_connection else 16
                 self.assertEqual(report.total("connections_opened"), connections)
@@ -114,7 +114,7 @@ class AgainstKernels(cases.Case):
                                               "--connections", 2, *arguments)
                 self.assertEqual(report.code, 1)
                 self.assertEqual(report.result["errors"], {error: 10})
-                self.assertEqual(report.total("responses"), 0)
+                self.assertEqual(report.total("operations_completed"), 0)
 
     def test_nobody_listens(self):
         with KernelServed() as link:
@@ -181,7 +181,7 @@ class AgainstMillraced(cases.Case):
                         report = link.generator().run(mode, at(address, port), "--requests", count,
                                                       "--connections", 16, *arguments)
                         self.assertEqual(report.code, 0, report.text)
-                        self.assertEqual(report.total("responses"), count)
+                        self.assertEqual(report.total("operations_completed"), count)
                         self.assertEqual(report.total("connections_opened"), connections)
                         now = self._counters(daemon)
                         news = {name: now[name] - before[name] for name in now}
@@ -204,7 +204,7 @@ class AgainstMillraced(cases.Case):
                                           "--duration", 2, "--warm-up", 0.5, "--connections", 8)
             self.assertEqual(report.code, 0, report.text)
             self.assertEqual(report.result["loop"], "open")
-            self.assertEqual(report.total("responses"), 1250)
+            self.assertEqual(report.total("operations_completed"), 1250)
             self.assertEqual(report.result["latency_ns"]["count"], 1000)
 
     def test_a_closed_loop_says_that_it_is_closed(self):
@@ -222,7 +222,7 @@ class AgainstMillraced(cases.Case):
                                 "3000 connections stand")
             report = generator.finish()
             self.assertEqual(report.code, 0, report.text)
-            self.assertEqual(report.total("responses"), 3000)
+            self.assertEqual(report.total("operations_completed"), 3000)
             self.assertEqual(report.total("connections_opened"), 3000)
             self.assertGreater(report.result["bytes_per_connection"], 0)
 
@@ -252,7 +252,7 @@ class AgainstMillraced(cases.Case):
             report = link.generator().run("mix", at(links.SERVER4, 7), "--file", mix,
                                           "--requests", 400, "--connections", 8)
             self.assertEqual(report.code, 0, report.text)
-            self.assertEqual([(job["mode"], job["totals"]["responses"],
+            self.assertEqual([(job["mode"], job["totals"]["operations_completed"],
                                job["totals"]["connections_opened"])
                               for job in report.result["jobs"]],
                              [("keep-alive", 300, 6), ("echo", 100, 2)])
@@ -283,7 +283,7 @@ class AgainstMillraced(cases.Case):
             generator.signal(signal.SIGINT)
             report = generator.finish(timeout_s=15)
             self.assertEqual(report.code, 0, report.text)
-            self.assertGreater(report.total("responses"), 0)
+            self.assertGreater(report.total("operations_completed"), 0)
             commands.wait_until(lambda: not daemon.connections_alive(), "no connection is left")
 
     def test_the_histogram_is_hdr_histograms(self):

@@ -1,5 +1,9 @@
 #include "load_harness.hpp"
 
+#include <array>
+#include <optional>
+#include <vector>
+
 namespace millrace::load::testing {
 namespace {
 
@@ -161,14 +165,34 @@ TEST(LoadClient, SendsAStreamInPiecesThatAreDoneWhenAcknowledged) {
     harness.close();
 }
 
+/// Echoes, and keeps what it got on each connection.
+struct EchoOfEach {
+    std::vector<std::uint64_t>* received;
+
+    std::uint32_t receive(stack::Socket& socket, const Slice& text) const {
+        (*received)[socket.state<std::uint32_t>()] += text.length;
+        static_cast<void>(socket.send_copy({text.data, text.length}));
+        return text.length;
+    }
+    void on(stack::Socket& socket, stack::SocketEvent event) const {
+        if (event == stack::SocketEvent::opened) {
+            socket.state<std::uint32_t>() = static_cast<std::uint32_t>(received->size());
+            received->push_back(0);
+        } else if (event == stack::SocketEvent::end_of_stream) {
+            socket.close();
+        }
+    }
+};
+
+// An echo that carries the acknowledgement, too, makes room twice.
 TEST(LoadClient, OnceMeansEachConnectionOnce) {
-    LoadHarness<Echo, service::Echo> harness{{.connections = 100}, Echo{64}};
+    std::vector<std::uint64_t> received;
+    LoadHarness<Echo, EchoOfEach> harness{{.connections = 100}, Echo{64}, EchoOfEach{&received}};
     harness.open(100);
     harness.order({.kind = Kind::run, .once = true, .pending_max = 7, .operations_max = 100});
     harness.run(100ms);
     EXPECT_EQ(harness.counted(Counter::operations_completed), 100U);
-    EXPECT_EQ(harness.counted(Counter::bytes_sent), 6400U);
-    EXPECT_EQ(harness.server.host<wire::Ipv4Addr>().connections(), 100U);
+    EXPECT_EQ(received, std::vector<std::uint64_t>(100, 64));
     EXPECT_EQ(harness.errors(), 0U);
     harness.close();
 }
@@ -269,6 +293,152 @@ TEST(LoadClient, AnOperationThatTheServerCutsShortIsAnError) {
     EXPECT_EQ(harness.counted(Counter::closed_early), 5U);
     EXPECT_EQ(harness.counted(Counter::operations_completed), 0U);
     EXPECT_EQ(harness.share.gauges[Gauge::open], 1U) << "it is opened anew";
+    harness.close();
+}
+
+/// Sends back a byte every so often, and stops short of the last.
+struct Drip {
+    static constexpr Duration interval = 50ms;
+
+    std::uint32_t receive(stack::Socket& socket, const Slice& text) const {
+        socket.state<std::uint32_t>() = text.length - 1;
+        socket.set_deadline(socket.now() + interval);
+        return text.length;
+    }
+    void on(stack::Socket& socket, stack::SocketEvent event) const {
+        auto& left = socket.state<std::uint32_t>();
+        if (event == stack::SocketEvent::deadline && left > 0) {
+            --left;
+            static_cast<void>(socket.send_copy(std::array{std::byte{0}}));
+            socket.set_deadline(socket.now() + interval);
+        } else if (event == stack::SocketEvent::end_of_stream) {
+            socket.close();
+        }
+    }
+};
+
+/// Takes any ten bytes for a reply.
+struct Any {
+    static constexpr std::uint32_t bytes = 10;
+    struct State {
+        std::uint32_t received;
+    };
+
+    [[nodiscard]] static bool has_room(const stack::Socket&) { return true; }
+    [[nodiscard]] static std::optional<std::uint32_t> ask(stack::Socket& socket, State& state) {
+        state = {};
+        return socket.send_copy(std::array<std::byte, bytes>{});
+    }
+    [[nodiscard]] static Heard hear(State& state, const Slice& text) {
+        const std::uint32_t used = std::min(text.length, bytes - state.received);
+        state.received += used;
+        return {.used = used, .completed = state.received == bytes};
+    }
+    [[nodiscard]] static bool ends_with_stream(const State&) { return false; }
+};
+
+TEST(LoadClient, BytesAreProgressAndTheirEndIsATimeOut) {
+    LoadHarness<Any, Drip> harness{{.connections = 1, .timeout = 100ms}, Any{}};
+    harness.open(1);
+    harness.order({.kind = Kind::run, .operations_max = 1});
+    harness.run(500ms);
+    EXPECT_EQ(harness.errors(), 0U) << "nine bytes, 50 ms apart";
+    harness.run(100ms);
+    EXPECT_EQ(harness.counted(Counter::timed_out), 1U);
+    harness.close();
+}
+
+TEST(LoadClient, EveryOperationOnALostConnectionIsAnError) {
+    LoadHarness<Echo, service::Discard> harness{{.connections = 1, .depth = 5, .timeout = 50ms},
+                                                Echo{100}};
+    harness.open(1);
+    harness.order({.kind = Kind::run, .operations_max = 5});
+    harness.run(100ms);
+    EXPECT_EQ(harness.counted(Counter::timed_out), 1U);
+    EXPECT_EQ(harness.counted(Counter::abandoned), 4U);
+    harness.close();
+}
+
+TEST(LoadClient, AConnectionThatWasToBeHeldAndIsNotIsAnError) {
+    LoadHarness<Echo, ClosesAtOnce> harness{{.held = true, .connections = 1}, Echo{64}};
+    harness.order({.kind = Kind::open});
+    harness.run(10ms);
+    EXPECT_GT(harness.counted(Counter::not_held), 0U);
+    EXPECT_EQ(harness.counted(Counter::reopened), 0U);
+    harness.close();
+}
+
+TEST(LoadClient, AServerThatWasToCloseAndDoesNotIsAnError) {
+    LoadHarness<Any, service::Echo> harness{
+        {.standing = false, .connections = 4, .close = CloseBy::server, .timeout = 50ms}, Any{}};
+    harness.order({.kind = Kind::run, .operations_max = 4});
+    harness.run(40ms);
+    EXPECT_EQ(harness.counted(Counter::operations_completed), 4U);
+    EXPECT_EQ(harness.errors(), 0U);
+    harness.run(20ms);
+    EXPECT_EQ(harness.counted(Counter::not_closed), 4U);
+    harness.close();
+}
+
+/// Answers with twice what it got.
+struct Twice {
+    static std::uint32_t receive(stack::Socket& socket, const Slice& text) {
+        std::vector<std::byte> copy{text.data, text.data + text.length};
+        copy.insert(copy.end(), text.data, text.data + text.length);
+        static_cast<void>(socket.send_copy(copy));
+        return text.length;
+    }
+    static void on(stack::Socket& socket, stack::SocketEvent event) {
+        if (event == stack::SocketEvent::end_of_stream) {
+            socket.close();
+        }
+    }
+};
+
+TEST(LoadClient, BytesBeyondTheReplyAreAnError) {
+    LoadHarness<Any, Twice> harness{{.standing = false, .connections = 1, .close = CloseBy::fin},
+                                    Any{}};
+    harness.order({.kind = Kind::run, .operations_max = 3});
+    harness.run(100ms);
+    EXPECT_EQ(harness.counted(Counter::unasked), 3U);
+    harness.close();
+}
+
+/// Says what would be right a while after a connection is open, whether or not it was asked.
+struct Hasty {
+    static constexpr Duration after = 10ms;
+
+    static std::uint32_t receive(stack::Socket&, const Slice& text) { return text.length; }
+    static void on(stack::Socket& socket, stack::SocketEvent event) {
+        if (event == stack::SocketEvent::opened) {
+            socket.set_deadline(socket.now() + after);
+        } else if (event == stack::SocketEvent::deadline) {
+            static_cast<void>(socket.send_copy(std::array<std::byte, Any::bytes>{}));
+        } else if (event == stack::SocketEvent::end_of_stream) {
+            socket.close();
+        }
+    }
+};
+
+TEST(LoadClient, AReplyBeforeTheRequestIsAnErrorAndNoFasterAnswer) {
+    LoadHarness<Any, Hasty> harness{{.connections = 1}, Any{}};
+    harness.open(1);
+    harness.deaf_until = harness.now + 20ms;
+    harness.order({.kind = Kind::run, .operations_max = 1});
+    harness.run(20ms);
+    EXPECT_EQ(harness.counted(Counter::operations_begun), 1U);
+    EXPECT_EQ(harness.counted(Counter::unasked), 1U);
+    EXPECT_EQ(harness.counted(Counter::operations_completed), 0U);
+    harness.close();
+}
+
+TEST(LoadClient, ARefusalIsFollowedByAPauseWhereConnectionsStand) {
+    LoadHarness<Echo, service::Echo> harness{{.connections = 4}, Echo{64}};
+    harness.server.core().draining = true;
+    harness.order({.kind = Kind::open});
+    harness.run(20ms);
+    EXPECT_GT(harness.counted(Counter::refused), 10U);
+    EXPECT_LE(harness.counted(Counter::refused), 20U);
     harness.close();
 }
 

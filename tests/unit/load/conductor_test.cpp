@@ -43,7 +43,7 @@ TEST(Conductor, TakesAnOpenLoopThroughItsPhases) {
     concert.run_to(Phase::closing, 1100ms);
     concert.run_to(Phase::over, 100ms);
     EXPECT_EQ(concert.conductor.measured(), 1s);
-    EXPECT_EQ(concert.conductor.latencies(0).count(), 1000U);
+    EXPECT_EQ(concert.conductor.measured_of(0).latencies.count(), 1000U);
     EXPECT_EQ(concert.harness.counted(Counter::window_completed), 1000U);
     EXPECT_EQ(concert.harness.counted(Counter::operations_completed), 1200U);
     EXPECT_TRUE(concert.conductor.problems().empty());
@@ -54,7 +54,7 @@ TEST(Conductor, EndsWithTheOperations) {
     Echoes concert{{.connections = 8}, Echo{64}, {.operations_max = 1000}};
     concert.run_to(Phase::over, 1s);
     EXPECT_EQ(concert.harness.counted(Counter::operations_completed), 1000U);
-    EXPECT_EQ(concert.conductor.latencies(0).count(), 1000U);
+    EXPECT_EQ(concert.conductor.measured_of(0).latencies.count(), 1000U);
     EXPECT_GT(concert.conductor.measured(), 1ms);
     EXPECT_LT(concert.conductor.measured(), 100ms);
     concert.harness.close();
@@ -66,7 +66,8 @@ TEST(Conductor, GivesUpOnAServerThatDoesNotAnswer) {
     concert.run_to(Phase::over, 4s);
     ASSERT_EQ(concert.conductor.problems().size(), 1U);
     EXPECT_EQ(concert.conductor.problems()[0],
-              "0 of 8 connections could be opened; none was in the last 2 s");
+              "0 of 8 connections could be opened; none was in the last 2 s – does a server listen "
+              "there, and do we know the way (--gateway)?");
     EXPECT_EQ(concert.harness.counted(Counter::operations_begun), 0U);
 }
 
@@ -120,36 +121,112 @@ TEST(Conductor, SearchesForTheHighestRate) {
     concert.harness.close();
 }
 
-TEST(RateSearch, DoublesThenHalvesTheRest) {
-    RateSearch search{100, 1e6};
-    int trials = 0;
-    while (!search.is_over() && ++trials < 100) {
-        search.tried(search.rate() <= 5000);
-    }
-    EXPECT_LE(search.best(), 5000);
-    EXPECT_GE(search.best(), 5000 / 1.02);
-    EXPECT_LT(trials, 20);
+TEST(Conductor, ASearchReportsItsBestTrial) {
+    Echoes concert{
+        {.connections = 4},
+        Echo{64},
+        {.rate = 1000, .warm_up = 20ms, .duration = 100ms, .search_p99 = 1ms, .rate_max = 1e7}};
+    concert.run_to(Phase::over, 10s);
+    const Measured best = concert.conductor.measured_of(0);
+    EXPECT_NEAR(static_cast<double>(best.sums[Counter::window_completed]),
+                concert.conductor.best_rate() / 10, 2);
+    EXPECT_EQ(best.latencies.count(), best.sums[Counter::window_completed]);
+    EXPECT_LE(best.latencies.percentile(99), 1ms);
+    EXPECT_GT(concert.harness.counted(Counter::window_completed),
+              best.sums[Counter::window_completed]);
+    concert.harness.close();
 }
 
-TEST(RateSearch, EndsAtTheMost) {
-    RateSearch search{100, 300};
-    search.tried(true);
-    search.tried(true);
-    EXPECT_FALSE(search.is_over());
-    EXPECT_EQ(search.rate(), 300);
-    search.tried(true);
-    EXPECT_TRUE(search.is_over());
-    EXPECT_EQ(search.best(), 300);
+// The worker counts what was due and never begun a while after the end; nothing may be pending
+// then.
+TEST(Conductor, WaitsForTheCountOfWhatWasNeverBegun) {
+    Concert<Handshake, NeverCloses> concert{
+        {.standing = false, .connections = 2}, Handshake{}, {.rate = 1000, .duration = 1s}};
+    concert.run_to(Phase::over, 4s);
+    EXPECT_EQ(concert.harness.counted(Counter::operations_begun), 2U);
+    EXPECT_EQ(concert.harness.counted(Counter::unstarted), 1998U);
 }
 
-TEST(RateSearch, SaysThatNothingWasGood) {
-    RateSearch search{100, 1e6};
-    int trials = 0;
-    while (!search.is_over() && ++trials < 100) {
-        search.tried(false);
+TEST(Conductor, EveryLatencyOfANumberOfOperationsIsKept) {
+    Echoes concert{{.connections = 64}, Echo{64}, {.operations_max = 64}};
+    concert.conductor.step(concert.harness.now);
+    concert.harness.run(10ms);
+    // The worker's turn that begins the operations may have read its clock before the order was
+    // given.
+    concert.conductor.step(concert.harness.now + 1ms);
+    concert.run_to(Phase::over, 1s);
+    EXPECT_EQ(concert.conductor.measured_of(0).latencies.count(), 64U);
+    concert.harness.close();
+}
+
+TEST(Conductor, SeveralJobsShareAnyNumberOfOperations) {
+    Job<wire::Ipv4Addr> job{.connections = 2};
+    LoadHarness<Echo, service::Echo> one{job, Echo{64}};
+    LoadHarness<Echo, service::Echo> other{job, Echo{64}};
+    LoadHarness<Echo, service::Echo> third{job, Echo{64}};
+    std::vector<JobOnWorkers> jobs;
+    for (auto* const harness : {&one, &other, &third}) {
+        jobs.push_back({.name = "a third",
+                        .shares = {&harness->share},
+                        .connections = 2,
+                        .share_of_rate = 1.0 / 3});
     }
-    EXPECT_EQ(search.best(), 0);
-    EXPECT_LT(trials, 20);
+    Conductor conductor{jobs, {.operations_max = 100, .patience = 500ms}};
+    for (int i = 0; i < 200 && conductor.phase() != Phase::over; ++i) {
+        conductor.step(one.now);
+        for (auto* const harness : {&one, &other, &third}) {
+            harness->run(1ms);
+        }
+    }
+    EXPECT_EQ(conductor.phase(), Phase::over);
+    EXPECT_EQ(one.counted(Counter::operations_completed) +
+                  other.counted(Counter::operations_completed) +
+                  third.counted(Counter::operations_completed),
+              100U);
+    EXPECT_TRUE(conductor.problems().empty());
+    for (auto* const harness : {&one, &other, &third}) {
+        harness->close();
+    }
+}
+
+TEST(Conductor, AProofOfNothingEnds) {
+    Concert<Echo, ClosesAtOnce> concert{{.held = true, .connections = 1},
+                                        Echo{64},
+                                        {.duration = 100ms, .hold = true, .patience = 200ms}};
+    concert.run_to(Phase::over, 2s);
+    EXPECT_FALSE(concert.conductor.problems().empty());
+}
+
+TEST(Conductor, ConnectionsThatOpenAndEndAreNoProgress) {
+    Concert<Echo, ClosesAtOnce> concert{{.connections = 64}, Echo{64}, {.patience = 200ms}};
+    concert.run_to(Phase::over, 3s);
+    EXPECT_FALSE(concert.conductor.problems().empty());
+}
+
+TEST(Conductor, ASlowOpenLoopIsNotGivenUpBetweenTwoOperations) {
+    Echoes concert{
+        {.connections = 1}, Echo{64}, {.rate = 2, .operations_max = 3, .patience = 100ms}};
+    concert.run_to(Phase::over, 3s);
+    EXPECT_EQ(concert.harness.counted(Counter::operations_completed), 3U);
+    EXPECT_TRUE(concert.conductor.problems().empty());
+    concert.harness.close();
+}
+
+TEST(Conductor, StopsBeforeItHasBegun) {
+    Echoes concert{{.connections = 1}, Echo{64}, {}};
+    concert.conductor.stop(concert.harness.now);
+    concert.conductor.step(concert.harness.now);
+    EXPECT_EQ(concert.conductor.phase(), Phase::over);
+    EXPECT_EQ(concert.conductor.measured(), Duration{});
+}
+
+TEST(Conductor, AWarmUpOfNothingIsOver) {
+    Echoes concert{{.connections = 1}, Echo{64}, {.warm_up = 0s}};
+    concert.run_to(Phase::warming_up, 100ms);
+    EXPECT_EQ(concert.conductor.progress(concert.harness.now), 1.0);
+    concert.conductor.stop(concert.harness.now);
+    concert.run_to(Phase::over, 100ms);
+    concert.harness.close();
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "load/client.hpp"
+#include "load/conductor.hpp"
 #include "load/talks.hpp"
 #include "service/discard.hpp"
 #include "service/echo.hpp"
@@ -34,6 +35,21 @@ inline stack::WorkerSettings settings_of(const wire::MacAddr& mac, const wire::I
     return settings;
 }
 
+/// A server that closes a connection as soon as it is open,
+struct ClosesAtOnce {
+    static std::uint32_t receive(stack::Socket&, const Slice& text) { return text.length; }
+    static void on(stack::Socket& socket, stack::SocketEvent event) {
+        if (event == stack::SocketEvent::opened) {
+            socket.close();
+        }
+    }
+};
+/// and one that leaves it open for ever.
+struct NeverCloses {
+    static std::uint32_t receive(stack::Socket&, const Slice& text) { return text.length; }
+    static void on(stack::Socket&, stack::SocketEvent) {}
+};
+
 /// A client of one kind of talk opposite a server of one service.
 template <class T, class Service>
 class LoadHarness {
@@ -57,11 +73,12 @@ class LoadHarness {
 
     void order(const Order& wanted) { EXPECT_TRUE(share.orders.push(wanted)); }
 
-    /// Both take turns until `length` is over; the server only while it does not stall.
+    /// Both take turns until `length` is over; the server only while it does not stall, and hears
+    /// nothing while it is deaf.
     void run(Duration length) {
         for (const Instant end = now + length; now < end; now += turn) {
             worker.poll_once(now);
-            carry(client_nic, server_nic);
+            carry(client_nic, server_nic, now < deaf_until);
             if (now >= stalled_until) {
                 server.poll_once(now);
             }
@@ -101,11 +118,9 @@ class LoadHarness {
 
     [[nodiscard]] std::uint64_t counted(Counter counter) const { return share.counters[counter]; }
     [[nodiscard]] std::uint64_t errors() const {
-        std::uint64_t sum = 0;
-        for (std::size_t i = 0; i < counter_infos.size(); ++i) {
-            sum += counter_infos[i].is_error ? share.counters[static_cast<Counter>(i)] : 0;
-        }
-        return sum;
+        JobOnWorkers job;
+        job.shares = {const_cast<JobShare*>(&share)};
+        return sums_of(job).errors();
     }
     [[nodiscard]] Histogram latencies() {
         Histogram sum;
@@ -115,6 +130,7 @@ class LoadHarness {
 
     Instant now{1s};
     Instant stalled_until = Instant::min();
+    Instant deaf_until = Instant::min();
     JobShare share;
     support::MemoryNic server_nic{32768};
     support::MemoryNic client_nic{32768};
@@ -122,10 +138,10 @@ class LoadHarness {
     ClientWorker worker;
 
   private:
-    static void carry(support::MemoryNic& from, support::MemoryNic& to) {
+    static void carry(support::MemoryNic& from, support::MemoryNic& to, bool loses = false) {
         support::Frame frame;
         while (from.take_sent(frame)) {
-            EXPECT_TRUE(to.deliver(frame));
+            EXPECT_TRUE(loses || to.deliver(frame));
         }
     }
 };

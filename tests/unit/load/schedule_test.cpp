@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include "load/index_queue.hpp"
 #include "load/schedule.hpp"
 
 namespace millrace::load {
@@ -48,20 +47,6 @@ TEST(Schedule, NeverGoesBack) {
         ASSERT_LE(before, due) << number;
         before = due;
     }
-}
-
-TEST(IndexQueue, HasEachOnceInOrder) {
-    IndexQueue queue{3};
-    queue.push(2);
-    queue.push(0);
-    queue.push(2);
-    queue.push(1);
-    EXPECT_EQ(queue.pop(), 2U);
-    queue.push(2);
-    EXPECT_EQ(queue.pop(), 0U);
-    EXPECT_EQ(queue.pop(), 1U);
-    EXPECT_EQ(queue.pop(), 2U);
-    EXPECT_TRUE(queue.empty());
 }
 
 } // namespace

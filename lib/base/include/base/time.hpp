@@ -24,6 +24,10 @@ using Instant = WorkerClock::time_point;
 /// The instant that never comes: a deadline that is not set.
 inline constexpr Instant never = Instant::max();
 
+[[nodiscard]] constexpr double to_seconds(Duration length) {
+    return std::chrono::duration<double>{length}.count();
+}
+
 using namespace std::chrono_literals;
 
 } // namespace millrace

@@ -52,6 +52,7 @@ class Client {
         Key key;
         bool in_use = false;       ///< There is a connection, in whatever state.
         bool open = false;         ///< It can carry operations.
+        bool asked = false;        ///< It has carried one, or does.
         std::uint16_t pending = 0; ///< Operations begun, and not completed.
         std::uint16_t oldest = 0;  ///< Where the first of them stands among the slot's dues.
         [[no_unique_address]] typename T::State talk{};
@@ -59,7 +60,7 @@ class Client {
 
     /// What a turn does of each kind at most, so that packets need not wait for long.
     static constexpr std::uint32_t turn_max = 64;
-    /// How long to leave alone what has failed for want of ports or memory.
+    /// How long to leave alone what has failed for want of ports, memory or a listener.
     static constexpr Duration try_again = 1ms;
     /// How long after the end of a run what was due in it may still be begun.
     static constexpr Duration catch_up = 100ms;
@@ -102,14 +103,17 @@ class Client {
 
     // Operations
     [[nodiscard]] bool has_room(const stack::Socket& socket, const Slot& slot) const {
-        return slot.open && slot.pending < job_.depth && talk_.has_room(socket);
+        return slot.open && slot.pending < job_.depth && !(order_.once && slot.asked) &&
+               talk_.has_room(socket);
     }
+    [[nodiscard]] static bool is_early(const stack::Socket& socket, const Slot& slot);
     void go_on(stack::Socket& socket, std::uint32_t index);
     void begin(Slot& slot, Instant due);
     void say(stack::Socket& socket, Slot& slot);
     void complete(stack::Socket& socket, Slot& slot);
     void take_acknowledged(stack::Socket& socket, Slot& slot);
     void forget_pending(Slot& slot);
+    void abandon_others(const Slot& slot);
     [[nodiscard]] Instant& due_at(const Slot& slot, std::size_t place) {
         const auto first = static_cast<std::size_t>(&slot - slots_.data()) * job_.depth;
         return dues_[first + (slot.oldest + place) % job_.depth];
@@ -133,6 +137,7 @@ class Client {
     /// known, the SYNs of many would be lost.
     bool reached_ = false;
     std::uint64_t begun_ = 0; ///< Operations of this run.
+    std::uint64_t runs_ended_ = 0;
     std::uint32_t opening_ = 0;
     std::uint32_t open_ = 0;
     std::uint32_t pending_ = 0;

@@ -151,12 +151,16 @@ void Client<Addr, T>::closed(const stack::Socket& socket, std::uint32_t index) {
         switch (socket.end_reason()) {
         case stack::EndReason::reset:
             count(Counter::reset);
+            abandon_others(slot);
             break;
         case stack::EndReason::timed_out:
             count(Counter::lost);
+            abandon_others(slot);
             break;
         case stack::EndReason::none:
-            count(Counter::reopened, job_.standing ? 1 : 0);
+            if (job_.standing) {
+                count(job_.held ? Counter::not_held : Counter::reopened);
+            }
             break;
         case stack::EndReason::refused:
         case stack::EndReason::unreachable:
@@ -189,6 +193,9 @@ void Client<Addr, T>::failed(const stack::Socket& socket, std::uint32_t index) {
             break;
         }
     }
+    if (job_.standing) {
+        not_before_ = socket.now() + try_again; // No flood of SYNs where nothing listens.
+    }
     forget_pending(slots_[index]);
     give_back(index);
 }
@@ -206,14 +213,13 @@ void Client<Addr, T>::end_of_stream(stack::Socket& socket, Slot& slot) {
     socket.close();
 }
 
-/// Nothing has happened for as long as it may take. A server that was to close, and has not, is
-/// spared the blame: its reply was right.
+/// Nothing has happened for as long as it may take.
 template <class Addr, Talk T>
 void Client<Addr, T>::deadline(stack::Socket& socket, Slot& slot) {
     if (slot.pending > 0) {
         fail(socket, slot, Counter::timed_out);
-    } else if (!job_.standing) {
-        close(socket, slot);
+    } else if (!job_.standing || !slot.open) { // The server was to close: asked to, or by its word.
+        fail(socket, slot, Counter::not_closed);
     }
 }
 
@@ -243,6 +249,7 @@ void Client<Addr, T>::close(stack::Socket& socket, Slot& slot) {
 template <class Addr, Talk T>
 void Client<Addr, T>::fail(stack::Socket& socket, Slot& slot, Counter error) {
     count(error);
+    abandon_others(slot);
     forget_pending(slot);
     retire(slot);
     socket.abort();

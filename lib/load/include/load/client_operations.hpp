@@ -5,10 +5,24 @@
 /// How a client begins operations, hears replies, and completes them.
 namespace millrace::load {
 
+/// A reply to what the server cannot have read: it has not acknowledged it.
+template <class Addr, Talk T>
+bool Client<Addr, T>::is_early(const stack::Socket& socket, const Slot& slot) {
+    return !speaks_unasked<T> && slot.pending == 1 && socket.queued_bytes() > 0;
+}
+
 template <class Addr, Talk T>
 std::uint32_t Client<Addr, T>::receive(stack::Socket& socket, const Slice& text) {
     const auto index = socket.state<std::uint32_t>();
     Slot& slot = slots_[index];
+    if (completes_when_open<T> || phase_ == Phase::closing) {
+        count(Counter::bytes_received, text.length); // Whatever it is: nothing depends on it.
+        return text.length;
+    }
+    if (!slot.open) { // The server had said that it would say no more.
+        fail(socket, slot, Counter::unasked);
+        return text.length;
+    }
     Slice rest = text;
     while (slot.open && rest.length > 0) {
         if (slot.pending == 0) {
@@ -26,9 +40,14 @@ std::uint32_t Client<Addr, T>::receive(stack::Socket& socket, const Slice& text)
         rest = rest.without_first(heard.used);
         if (heard.error) {
             fail(socket, slot, *heard.error);
+        } else if (heard.completed && is_early(socket, slot)) {
+            fail(socket, slot, Counter::unasked);
         } else if (heard.completed) {
             complete(socket, slot);
-            if (!job_.standing && job_.close != CloseBy::server) {
+            const bool ends = heard.last || !job_.standing;
+            if (ends && rest.length > 0) {
+                fail(socket, slot, Counter::unasked);
+            } else if (!job_.standing && job_.close != CloseBy::server) {
                 close(socket, slot);
             } else if (heard.last) {
                 retire(slot); // Its FIN will tell what was cut short.
@@ -37,9 +56,10 @@ std::uint32_t Client<Addr, T>::receive(stack::Socket& socket, const Slice& text)
     }
     const std::uint32_t used = slot.open ? text.length - rest.length : text.length;
     count_bytes(Counter::bytes_received, Counter::window_bytes_received, used, socket.now());
-    if (!order_.once) {
-        go_on(socket, index);
+    if (used > 0 && slot.pending > 0) {
+        socket.set_deadline(socket.now() + job_.timeout); // That is progress.
     }
+    go_on(socket, index);
     return used;
 }
 
@@ -58,9 +78,6 @@ void Client<Addr, T>::go_on(stack::Socket& socket, std::uint32_t index) {
         }
         begin(slot, take_due(socket.now()));
         say(socket, slot);
-        if (order_.once) {
-            return;
-        }
     }
 }
 
@@ -68,6 +85,7 @@ template <class Addr, Talk T>
 void Client<Addr, T>::begin(Slot& slot, Instant due) {
     due_at(slot, slot.pending) = due;
     ++slot.pending;
+    slot.asked = true;
     ++pending_;
     count(Counter::operations_begun);
 }
@@ -114,10 +132,20 @@ void Client<Addr, T>::take_acknowledged(stack::Socket& socket, Slot& slot) {
     if constexpr (TalksUntilAcknowledged<T>) {
         const std::uint32_t bytes = talk_.newly_acknowledged(socket, slot.talk);
         count(Counter::window_bytes_sent, in_window(socket.now()) ? bytes : 0);
+        if (bytes > 0 && slot.pending > 0) {
+            socket.set_deadline(socket.now() + job_.timeout);
+        }
         while (slot.pending > 0 && talk_.take_acknowledged(slot.talk)) {
             complete(socket, slot);
         }
     }
+}
+
+/// What has befallen the connection, or one of its operations, is counted by its own name; so many
+/// others were under way on it.
+template <class Addr, Talk T>
+void Client<Addr, T>::abandon_others(const Slot& slot) {
+    count(Counter::abandoned, slot.pending > 0 ? slot.pending - 1U : 0U);
 }
 
 /// They are lost, and counted where that was found.

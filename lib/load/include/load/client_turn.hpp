@@ -65,14 +65,16 @@ void Client<Addr, T>::take_orders() {
 /// good. What became due a moment ago may find one yet.
 template <class Addr, Talk T>
 void Client<Addr, T>::end_of_run(Instant now) {
-    if (run_ended_ || now < order_.until) {
+    const bool all_begun = begun_ >= order_.operations_max;
+    if (run_ended_ || (now < order_.until && !all_begun)) {
         return;
     }
     if (is_open_loop() && next_due() < order_.until && now < order_.until + catch_up) {
         return;
     }
     run_ended_ = true;
-    if (is_open_loop()) {
+    ++runs_ended_;
+    if (is_open_loop() && !all_begun) {
         const std::uint64_t all = order_.schedule.count_before(order_.until);
         const std::uint64_t ours = (all + job_.workers - 1 - job_.worker) / job_.workers;
         count(Counter::unstarted, std::min(ours, order_.operations_max) - begun_);
@@ -116,6 +118,7 @@ void Client<Addr, T>::publish() {
     share_->gauges.set(Gauge::opening, opening_);
     share_->gauges.set(Gauge::open, open_);
     share_->gauges.set(Gauge::pending, pending_);
+    share_->gauges.set(Gauge::runs_ended, runs_ended_);
     share_->gauges.set(Gauge::last_completed,
                        static_cast<std::uint64_t>(last_completed_.time_since_epoch().count()));
 }

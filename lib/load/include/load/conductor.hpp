@@ -54,6 +54,12 @@ struct JobSums {
 [[nodiscard]] JobSums sums_of(const JobOnWorkers& job);
 [[nodiscard]] std::uint64_t total(const JobOnWorkers& job, Gauge gauge);
 
+/// What a job has done while the clock ran.
+struct Measured {
+    JobSums sums;
+    Histogram latencies;
+};
+
 /// One rate that a search has tried.
 struct Trial {
     double rate = 0;
@@ -89,9 +95,14 @@ class Conductor {
     [[nodiscard]] std::optional<double> progress(Instant now) const;
 
     [[nodiscard]] const std::vector<JobOnWorkers>& jobs() const { return jobs_; }
-    /// The latencies of job `job`, as far as they have been handed over.
-    [[nodiscard]] const Histogram& latencies(std::size_t job) const { return latencies_[job]; }
-    /// And those of all jobs since the last call.
+    /// Of all jobs.
+    [[nodiscard]] std::uint64_t total_of(Gauge gauge) const;
+    /// What was measured of job `job`, as far as it has been handed over; of a search: in the trial
+    /// at its best rate.
+    [[nodiscard]] Measured measured_of(std::size_t job) const;
+    /// Takes what the workers have not handed over, when they run no more.
+    void take_rest();
+    /// The latencies of all jobs since the last call.
     [[nodiscard]] Histogram take_recent();
 
     /// How long the clock ran.
@@ -108,17 +119,19 @@ class Conductor {
     void open_connections(Instant now);
     void all_are_open(Instant now);
     void begin_run(Instant now);
+    [[nodiscard]] Schedule schedule_of(const JobOnWorkers& job, double rate, Instant start) const;
+    void order_each(const JobOnWorkers& job, Order order);
     void begin_proof(Instant now);
     void finish(Instant now);
     void run_is_finished(Instant now);
     void end_of_trial();
     void begin_closing(Instant now);
     void measure(Instant now);
+    [[nodiscard]] Duration longest_interval() const;
     void gather(Instant now);
     void ask_for_latencies();
     void take_latencies();
     [[nodiscard]] bool all_have_answered() const;
-    [[nodiscard]] std::uint64_t total_of(Gauge gauge) const;
     [[nodiscard]] std::uint64_t total_of(Counter counter) const;
     [[nodiscard]] bool moves(Instant now, std::uint64_t what, Duration patience);
 
@@ -126,7 +139,9 @@ class Conductor {
     RunPlan plan_;
     Phase phase_ = Phase::opening;
     bool begun_ = false;
-    bool stopped_ = false;
+    bool counted_ = false; ///< The run ends with a number of operations, not with its time.
+    std::uint64_t runs_ordered_ = 0; ///< Of all workers and jobs.
+    std::uint64_t most_open_ = 0;
     Instant phase_began_{};
     Instant from_ = Instant::min();
     Instant until_ = never;
@@ -140,6 +155,8 @@ class Conductor {
     Histogram recent_;
     std::optional<RateSearch> search_;
     std::vector<JobSums> before_trial_;
+    std::vector<Measured> tried_; ///< Of each job, in the last trial,
+    std::vector<Measured> best_;  ///< and in the best.
     std::vector<Trial> trials_;
     std::vector<std::string> problems_;
 };

@@ -41,8 +41,10 @@ enum class Gauge : std::uint8_t {
     open,           ///< Of these, those that can carry operations.
     pending,        ///< Operations begun and not completed.
     last_completed, ///< When an operation was completed last, in the worker's nanoseconds.
+    runs_ended,     ///< Orders to run after which nothing more is begun.
+    count,          ///< Of the gauges, and none itself.
 };
 
-using Gauges = millrace::Counters<Gauge, 5>;
+using Gauges = millrace::Counters<Gauge, static_cast<std::size_t>(Gauge::count)>;
 
 } // namespace millrace::load

@@ -27,6 +27,7 @@ struct Job {
     std::uint16_t port = 0;
     /// Connections stand, and carry one operation after another; else each carries one.
     bool standing = true;
+    bool held = false;             ///< And none may end before we say so.
     std::uint32_t connections = 1; ///< At once.
     std::uint16_t depth = 1;       ///< Operations at once on one standing connection.
     /// Standing connections that are being opened at once, or closed at the end: a million at once

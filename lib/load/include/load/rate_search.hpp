@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace millrace::load {
@@ -9,7 +10,8 @@ namespace millrace::load {
 class RateSearch {
   public:
     /// Begins at `rate`, and never asks for more than `rate_max`.
-    RateSearch(double rate, double rate_max) : rate_{rate}, rate_max_{rate_max} {}
+    RateSearch(double rate, double rate_max)
+        : rate_{std::min(rate, rate_max)}, rate_max_{rate_max} {}
 
     /// What to try next; has no meaning when the search is over.
     [[nodiscard]] double rate() const { return rate_; }

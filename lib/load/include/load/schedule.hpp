@@ -19,10 +19,10 @@ class Schedule {
     /// An open loop from `start` on, of `rate` operations a second; with a `ramp` the rate begins
     /// there, is `rate_after` at its end, and stays so.
     Schedule(Instant start, double rate, double rate_after = 0, Duration ramp = {})
-        : start_{start}, rate_{rate}, ramp_s_{seconds(ramp)}, slope_{ramp > Duration{}
-                                                                         ? (rate_after - rate) /
-                                                                               seconds(ramp)
-                                                                         : 0},
+        : start_{start}, rate_{rate}, ramp_s_{to_seconds(ramp)}, slope_{ramp > Duration{}
+                                                                            ? (rate_after - rate) /
+                                                                                  to_seconds(ramp)
+                                                                            : 0},
           rate_after_{ramp > Duration{} ? rate_after : rate} {}
 
     [[nodiscard]] bool is_open() const { return rate_after_ > 0; }
@@ -50,10 +50,6 @@ class Schedule {
     }
 
   private:
-    [[nodiscard]] static double seconds(Duration length) {
-        return static_cast<double>(length.count()) / 1e9;
-    }
-
     /// Solves rate t + slope t^2 / 2 = number.
     [[nodiscard]] double in_the_ramp(double number) const {
         if (slope_ == 0) {

@@ -52,7 +52,7 @@ void register_pipeline(CounterRegistry& registry, const std::string& of, const P
     registry.add_block("drop" + of, infos.drops, pipeline.core().drops);
 }
 
-/// Registers what the port itself counts; `port` may become null.
+/// Registers what the port itself counts. `port` outlives the registry; what it points to need not.
 void register_port(CounterRegistry& registry, const std::string& name,
                    const std::unique_ptr<nic::Port>& port);
 

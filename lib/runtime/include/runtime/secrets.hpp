@@ -7,8 +7,8 @@ namespace millrace::runtime {
 
 /// Drawn at boot.
 struct Secrets {
-    SipKey sequence{};
-    SipKey hash{};
+    SipKey sequence_key{};
+    SipKey hash_key{};
     nic::RssKey rss{};
 
     [[nodiscard]] static Secrets draw();

@@ -23,7 +23,7 @@ namespace millrace::runtime {
 struct WorkerPort {
     std::vector<std::unique_ptr<nic::PacketPool>> pools; ///< One for each worker.
     std::unique_ptr<nic::Port> port;
-    std::vector<std::unique_ptr<WorkerNic>> nics; ///< Likewise.
+    std::vector<std::unique_ptr<WorkerNic>> nics; ///< One for each worker, too.
     std::unique_ptr<stack::Mailboxes> mailboxes;
     std::unique_ptr<flow::Home> home;
 
