@@ -1,9 +1,7 @@
 """Very many connections that stand, each of which has to echo in the end."""
 
 import dataclasses
-import json
 
-from harness import commands
 from rig import cases, links, loads, servers
 from rig.runner import Sample
 

@@ -111,7 +111,6 @@ class Targets(unittest.TestCase):
         with self.assertRaises(targets.Missing):
             found.instructions("pure ACK", 1_000_000)
 
-
     def test_benchmarks(self):
         run = {"name": "pairs/1", "run_name": "pairs/1", "run_type": "iteration"}
         medians = micro.medians({"benchmarks": [

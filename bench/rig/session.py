@@ -10,7 +10,6 @@ from rig import cases, links, memory, runner
 
 _AUTOGROUP = pathlib.Path("/proc/sys/kernel/sched_autogroup_enabled")
 
-
 # Of hugepages, beside what two of our processes take.
 _SPARE_MB = 256
 

@@ -5,7 +5,6 @@ import dataclasses
 from rig import cases, crowd, links, loads, servers
 from rig.runner import Ceiling, Cell
 
-
 # What the targets ask about, what any machine of this class holds, and what is soon there.
 _GREAT_CROWD = 10_000_000
 _CROWD = 1_000_000

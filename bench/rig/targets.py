@@ -2,6 +2,7 @@
 
 import dataclasses
 
+
 class Missing(Exception):
     """Says why a target cannot be judged."""
 
