@@ -45,6 +45,8 @@ class Sample:
 class Rig:
     """What all runs share."""
 
+    # The directory of the programs.
+    build: object
     memory: object
     site: object
     # Whole seconds; `filling_s` are the warm-up's where TIME_WAIT has to fill.
