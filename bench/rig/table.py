@@ -2,11 +2,10 @@
 
 import dataclasses
 
-from rig import cases, crowd, links, loads, servers
+from rig import asked, cases, crowd, links, loads, servers
 from rig.runner import Ceiling, Cell
 
-# What the targets ask about, what any machine of this class holds, and what is soon there.
-_GREAT_CROWD = 10_000_000
+# What any machine of this class holds, and what is soon there.
 _CROWD = 1_000_000
 _SMALL_CROWD = 100_000
 
@@ -65,7 +64,7 @@ def for_targets():
             *_by_our_client(cases.PING_PONG, servers.EpollEcho, (links.AfPacket,)),
             _over_virtio_user(cases.BULK), _KERNELS_STREAM,
             _over_virtio_user(cases.NO_TIME_WAITS), _over_virtio_user(cases.TIME_WAITS),
-            crowd.Hold(crowd.case_of(_GREAT_CROWD))]
+            crowd.Hold(crowd.case_of(asked.VERY_MANY))]
 
 
 def short():

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from rig import asked
+
 
 class Missing(Exception):
     """Says why a target cannot be judged."""
@@ -100,7 +102,6 @@ class Verdict:
 
 
 _OURS = {"system": "millraced", "link": "virtio-user"}
-_SEGMENT_BYTES = 1448
 
 
 def _macswap(found):
@@ -121,13 +122,14 @@ def _of_case(case, other, **wanted):
                           found.median(case=other, **_OURS, **wanted))
 
 
-def _instructions(figure, others=1_000_000):
-    return lambda found: found.instructions(figure, others)
+def _instructions(number, subject, figure):
+    return Target(number, subject, lambda found: found.instructions(figure, asked.MANY),
+                  at_most=asked.INSTRUCTIONS_MAX[figure])
 
 
 def _growth_of_instructions(figure):
-    return lambda found: (found.instructions(figure, 10_000_000) /
-                          found.instructions(figure, 1_000))
+    return lambda found: (found.instructions(figure, asked.VERY_MANY) /
+                          found.instructions(figure, asked.FEW))
 
 
 def _of_counters(benchmark, other, counter):
@@ -143,7 +145,7 @@ def _under_time_wait(found):
 
 def _bulk_asked(found):
     """Gbit/s: as much as the kernel, or 0.8 of what testpmd moves, whichever is less."""
-    moved = found.median(case="segments", link="virtio-user") * _SEGMENT_BYTES * 8e-9
+    moved = found.median(case="segments", link="virtio-user") * asked.SEGMENT_BYTES * 8e-9
     return min(found.median(case="bulk", system="iperf3"), 0.8 * moved)
 
 
@@ -165,13 +167,11 @@ TARGETS = (
     Target("2a", "requests, of the packets that testpmd macswaps", _of_macswap("requests"),
            at_least=0.44),
     Target("2b", "requests, as a multiple of nginx's", _of_nginx("requests"), at_least=15),
-    Target("3a", "instructions for an HTTP connection", _instructions("HTTP connection, 5 segments in"),
-           at_most=1600),
-    Target("3b", "instructions for a request on a standing connection",
-           _instructions("request on a standing connection"), at_most=600),
-    Target("3c", "instructions for a pure ACK", _instructions("pure ACK"), at_most=250),
-    Target("3d", "instructions for 64 bytes received and sent", _instructions("echo of 64 bytes"),
-           at_most=250),
+    _instructions("3a", "instructions for an HTTP connection", "HTTP connection, 5 segments in"),
+    _instructions("3b", "instructions for a request on a standing connection",
+                  "request on a standing connection"),
+    _instructions("3c", "instructions for a pure ACK", "pure ACK"),
+    _instructions("3d", "instructions for 64 bytes received and sent", "echo of 64 bytes"),
     Target("4", "packets moved while connections come and go, of those that testpmd macswaps",
            lambda found: found.one(case="connections", **_OURS)["share_of_link"], at_least=0.5),
     Target("5a", "bytes of server memory for each of 10 M connections",
@@ -201,8 +201,10 @@ TARGETS = (
     Target("9b", "cache lines on the packet path that one worker writes and another touches",
            _missing("a test that looks at them"), at_most=0),
     Target("10a", "instructions for a request with 10 M connections, as a multiple of those with 1 K",
-           _growth_of_instructions("request on a standing connection"), at_most=1.1),
+           _growth_of_instructions("request on a standing connection"),
+           at_most=asked.INSTRUCTIONS_GROWTH_MAX),
     Target("10b", "time for a segment with 10 M connections, as a multiple of that with 1 K",
-           _of_counters("server_echo_all/10000000/manual_time", "server_echo_all/1000/manual_time",
+           _of_counters(f"server_echo_all/{asked.VERY_MANY}/manual_time",
+                        f"server_echo_all/{asked.FEW}/manual_time",
                         "ns_per_segment_received"), at_most=2),
 )
