@@ -51,4 +51,4 @@ class Hold:
                      CLIENT_BYTES: told["bytes_per_connection"],
                      ECHOED: told["operations"] / self.case.connections},
             described={**server.described(), "client": client.described()}, packets=0.0,
-            errors=told["errors"])
+            errors=told["errors"], connections=self.case.connections)

@@ -37,6 +37,8 @@ class Sample:
     time_waits: int = 0
     # Of the payload that was sent; None where nobody says it.
     payload_copied: float = None
+    # How many stood; None where that is the case's own business.
+    connections: int = None
     # The larger share of a core.
     stolen: float = 0.0
 
