@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from harness import commands
 from rig import asked, cases, crowd, links, loads, servers
 from rig.runner import Ceiling, Cell
 
@@ -79,5 +80,13 @@ def short():
 
 
 def chosen(cells, words):
-    """Those cells whose key has every word."""
-    return [cell for cell in cells if set(words) <= set(cell.key)]
+    """Those cells whose key has every word, and those that say how much is offered to them."""
+    found = [cell for cell in cells if set(words) <= set(cell.key)]
+    if not found:
+        known = dict.fromkeys(word for cell in cells for word in cell.key)
+        raise commands.CommandError(
+            f"no cell has {' and '.join(map(repr, words))}; the words there are: "
+            f"{', '.join(map(repr, known))}")
+    keys = {cell.key for cell in found}
+    keys |= {cell.key_of_load for cell in found if cell.case.load_of}
+    return [cell for cell in cells if cell.key in keys]
