@@ -38,7 +38,7 @@ def run(name, work):
     try:
         return work()
     except commands.CommandError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", *getattr(error, "__notes__", []), sep="\n", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -235,8 +235,11 @@ class Machine(unittest.TestCase):
         self.assertEqual((environment["CC"], environment["CXX"]), ("clang", "ccache g++"))
 
     def test_a_larger_reservation_stays(self):
-        self.assertEqual(memory.reservation_mb(pages_before=100, megabytes=50), 200)
-        self.assertEqual(memory.reservation_mb(pages_before=100, megabytes=300), 300)
+        self.assertEqual(memory.reservation_mb(pages_before=100, pages_free=100, megabytes=50), 200)
+
+    def test_what_others_use_is_not_ours(self):
+        self.assertEqual(memory.reservation_mb(pages_before=100, pages_free=100, megabytes=300), 300)
+        self.assertEqual(memory.reservation_mb(pages_before=100, pages_free=20, megabytes=50), 210)
 
     @unittest.skipIf(os.geteuid() != 0, "needs root")
     def test_one_rig_at_a_time(self):
