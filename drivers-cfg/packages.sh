@@ -3,6 +3,7 @@
 #
 #   drivers-cfg/packages.sh                     print the lists
 #   drivers-cfg/packages.sh build run test      install what is missing of these (root)
+#   drivers-cfg/packages.sh --help              print this, and the lists
 
 # build: to compile everything that quickstart.sh needs.
 # run:   to make a machine ready for a port, and for quickstart.sh's forwarder.
@@ -68,14 +69,28 @@ install_packages() {
   return "$status"
 }
 
+# print_packages: a line for each list.
+print_packages() {
+  local list
+  for list in "${!packages[@]}"; do
+    # shellcheck disable=SC2086 # the list is split into its words
+    echo "$list:" ${packages[$list]}
+  done | sort
+}
+
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
-  if (($# > 0)); then
-    install_packages "$@"
-  else
-    for list in "${!packages[@]}"; do
-      # shellcheck disable=SC2086 # the list is split into its words
-      echo "$list:" ${packages[$list]}
-    done
+  if [[ "${1:-}" == --help ]]; then
+    sed -n '/^#   /s/^#   //p' "${BASH_SOURCE[0]}"
+    echo
+    print_packages
+    exit 0
   fi
+  for list in "$@"; do
+    [[ -v packages["$list"] ]] || {
+      echo "packages: there is no list '$list'; there are: $(print_packages | cut -d : -f 1 | xargs)" >&2
+      exit 2
+    }
+  done
+  if (($# > 0)); then install_packages "$@"; else print_packages; fi
 fi

@@ -3,7 +3,7 @@
 import dataclasses
 
 from harness import daemons
-from rig import testpmd
+from rig import asked, testpmd
 
 PAGE_BYTES = 64
 MESSAGE_BYTES = 64
@@ -34,7 +34,7 @@ _GIGABITS = Metric("throughput", "Gbit/s", lambda done: done.bytes_received * 8e
 
 MACSWAP = Metric("macswap", "packets/s", testpmd.THERE_AND_BACK)
 ONE_WAY = Metric("one way", "packets/s", testpmd.ONE_WAY)
-SEGMENTS = Metric("full segments", "packets/s", testpmd.segments_of(1448))
+SEGMENTS = Metric("full segments", "packets/s", testpmd.segments_of(asked.SEGMENT_BYTES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Case:
 
 CEILING = Case("ceiling", "What each link carries: packets of 64 bytes, by testpmd",
                (MACSWAP, ONE_WAY))
-SEGMENT_CEILING = Case("segments", "Packets with 1,448 bytes of payload, by testpmd", (SEGMENTS,))
+SEGMENT_CEILING = Case(
+    "segments", f"Packets with {asked.SEGMENT_BYTES:,} bytes of payload, by testpmd", (SEGMENTS,))
 CONNECTIONS = Case("connections", "Connections: open, one GET, close by the server",
                    (_rate("connections"),), mode="connect-request-close", port=daemons.HTTP_PORT,
                    connections=256, closes=True)
@@ -109,10 +110,9 @@ PING_PONG = dataclasses.replace(
     title=f"{MESSAGE_BYTES} bytes to and fro on one connection")
 BULK = Case("bulk", f"Documents of {DOCUMENT_BYTES >> 20} MiB on one connection", (_GIGABITS,),
             mode="keep-alive", port=daemons.HTTP_PORT, connections=1, path=DOCUMENT)
-MUCH_TIME_WAIT = 10_000_000
 TIME_WAITS = dataclasses.replace(
-    CONNECTIONS, name="much TIME_WAIT", title="Connections, with 10 million in TIME_WAIT",
-    time_wait={"entries_max": MUCH_TIME_WAIT}, memory_mb=3584, client_addresses=200, filling_s=45)
+    CONNECTIONS, name="much TIME_WAIT", title=f"Connections, with {asked.VERY_MANY:,} in TIME_WAIT",
+    time_wait={"entries_max": asked.VERY_MANY}, memory_mb=3584, client_addresses=200, filling_s=45)
 NO_TIME_WAITS = dataclasses.replace(
     TIME_WAITS, name="no TIME_WAIT", title="Connections, with none in TIME_WAIT",
     time_wait={"entries_max": 1, "when_full": "refuse"}, filling_s=0)

@@ -1,9 +1,7 @@
 """Very many connections that stand, each of which has to echo in the end."""
 
 import dataclasses
-import json
 
-from harness import commands
 from rig import cases, links, loads, servers
 from rig.runner import Sample
 
@@ -53,4 +51,4 @@ class Hold:
                      CLIENT_BYTES: told["bytes_per_connection"],
                      ECHOED: told["operations"] / self.case.connections},
             described={**server.described(), "client": client.described()}, packets=0.0,
-            errors=told["errors"])
+            errors=told["errors"], connections=self.case.connections)

@@ -1,7 +1,7 @@
 // A plain echo server on the kernel's stack, to stand beside ours: one thread, one epoll, sockets
 // that do not block. Edge-triggered, so that a message costs one wake-up, a read and a write.
 //
-// usage: epoll_echo PORT     prints "ready"; ends by a signal
+// usage: epoll_echo PORT     ends by a signal
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -157,10 +157,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
-        Echo echo{port};
-        std::puts("ready");
-        std::fflush(stdout);
-        echo.serve();
+        Echo{port}.serve();
     } catch (const std::system_error& error) {
         std::fprintf(stderr, "epoll_echo: %s\n", error.what());
         return 1;

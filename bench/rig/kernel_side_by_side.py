@@ -5,11 +5,10 @@ Transfers: one connection moves a file each way, at several rates of loss. `send
 rival kernel) sending to a kernel, `receives` the other way round; every byte is checked. Sharing: two
 connections, one of millrace's and one of a kernel's, send through one bottleneck at the same time.
 
-Needs root and a build with DPDK. Prints tables as Markdown, and whether each line holds; the exit code
-is 1 when one does not.
+Needs root and a build with DPDK and the tests. Prints tables as Markdown, and whether each line holds;
+the exit code is 1 when one does not, 2 when something did not work.
 """
 
-import argparse
 import concurrent.futures
 import contextlib
 import itertools
@@ -23,7 +22,10 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "net"))
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+# rig first: it says where harness is.
+from rig import command, programs, session  # noqa: E402
 
 from harness import clients, commands, links, streams, workplace  # noqa: E402
 from harness.tcp_peer import TcpPeer  # noqa: E402
@@ -32,6 +34,13 @@ _PORT = 5001
 _CONGESTION = "cubic"
 _TIMEOUT_S = 900
 
+_DELAY_MS = 10  # Each way.
+_TRANSFER_MBIT = 100
+_TRANSFER_QUEUE_BYTES = 250_000
+_SHARING_MBIT = 50
+# One bandwidth-delay product.
+_SHARING_QUEUE_BYTES = _SHARING_MBIT * 2 * _DELAY_MS * 1000 // 8
+
 # Of the kernel's goodput, what ours must reach.
 _GOODPUT_SHARE_MIN = 0.95
 # Of a bottleneck, what ours may take.
@@ -39,14 +48,15 @@ _FAIR_PERCENT = (40, 60)
 
 
 def _transfer_link(loss_percent, seed):
-    way = f"loss={loss_percent / 100},delay_ms=10,rate_mbit=100,queue_bytes=250000"
+    way = (f"loss={loss_percent / 100},delay_ms={_DELAY_MS},rate_mbit={_TRANSFER_MBIT},"
+           f"queue_bytes={_TRANSFER_QUEUE_BYTES}")
     return links.Impaired(up=way, down=way, seed=seed)
 
 
 def _sharing_link(seed):
-    # One bandwidth-delay product of queue.
-    return links.Impaired(up="delay_ms=10", seed=seed,
-                          down="delay_ms=10,rate_mbit=50,queue_bytes=125000")
+    return links.Impaired(up=f"delay_ms={_DELAY_MS}", seed=seed,
+                          down=f"delay_ms={_DELAY_MS},rate_mbit={_SHARING_MBIT},"
+                               f"queue_bytes={_SHARING_QUEUE_BYTES}")
 
 
 @contextlib.contextmanager
@@ -161,9 +171,10 @@ def _verdict(holds, by_percent):
 
 
 def _print_transfers(results, options):
-    print(f"\nGoodput in Mbit/s of {options.megabytes} MB, RTT 20 ms, bottleneck 100 Mbit/s with "
-          f"250 kB of queue, loss both ways: median (least to most) of {options.repeats}\n")
-    print("| loss | the measured end | millrace | kernel | ratio | at least 0.95 |")
+    print(f"\nGoodput in Mbit/s of {options.megabytes} MB, RTT {2 * _DELAY_MS} ms, bottleneck "
+          f"{_TRANSFER_MBIT} Mbit/s with {_TRANSFER_QUEUE_BYTES // 1000} kB of queue, loss both ways: "
+          f"median (least to most) of {options.repeats}\n")
+    print(f"| loss | the measured end | millrace | kernel | ratio | at least {_GOODPUT_SHARE_MIN} |")
     print("|---|---|---|---|---|---|")
     all_hold = True
     for loss, way in itertools.product(options.loss, options.ways):
@@ -184,9 +195,10 @@ def _print_shares(shares, options):
     low, high = _FAIR_PERCENT
     middle = statistics.median(shares)
     holds = low <= middle <= high
-    print(f"\nShare of a bottleneck of 50 Mbit/s, RTT 20 ms, 125 kB of queue, for {options.seconds} s "
-          "beside one connection of the kernel's CUBIC\n")
-    print("| millrace's share, each run | median | 40 to 60 % |")
+    print(f"\nShare of a bottleneck of {_SHARING_MBIT} Mbit/s, RTT {2 * _DELAY_MS} ms, "
+          f"{_SHARING_QUEUE_BYTES // 1000} kB of queue, for {options.seconds} s beside one connection "
+          "of the kernel's CUBIC\n")
+    print(f"| millrace's share, each run | median | {low} to {high} % |")
     print("|---|---|---|")
     print(f"| {', '.join(f'{share:.0f}' for share in sorted(shares))} | {middle:.0f} % | "
           f"{_verdict(holds, low - middle if middle < low else middle - high)} |")
@@ -194,16 +206,16 @@ def _print_shares(shares, options):
 
 
 def _arguments():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--megabytes", type=int, default=50)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser = command.parser(__doc__)
+    command.add_build(parser, "build/peers")
+    parser.add_argument("--megabytes", type=command.positive, default=50, help="of each transfer (50)")
+    parser.add_argument("--repeats", type=command.positive, default=5,
+                        help="how often each is measured, each time with another seed (5)")
     parser.add_argument("--loss", type=float, nargs="*", default=[0.1, 1, 3], help="percent")
     parser.add_argument("--ways", nargs="*", default=["sends", "receives"],
                         choices=["sends", "receives"])
     parser.add_argument("--seconds", type=int, default=30, help="of sharing; 0 leaves it out")
-    parser.add_argument("--parallel", type=int, default=1,
+    parser.add_argument("--parallel", type=command.positive, default=1,
                         help="transfers at the same time, each over a link of its own")
     parser.add_argument("--peer-options", default="", help="more arguments for tcp_peer")
     parser.add_argument("--counters", action="store_true", help="print the engine's at each end")
@@ -213,7 +225,7 @@ def _arguments():
 def _measure_transfers(pool, options):
     cells = list(itertools.product(options.loss, options.ways, _SUBJECTS))
     # Ours and the kernel's turn by turn, so that whatever else the machine does meets both.
-    running = {(cell, seed): pool.submit(_transfer, *cell, seed, options)
+    running = {(cell, seed): pool.submit(_transfer_in_worker, *cell, seed, options)
                for seed in range(1, options.repeats + 1) for cell in cells}
     results = {cell: [] for cell in cells}
     for (cell, seed), future in running.items():
@@ -222,24 +234,42 @@ def _measure_transfers(pool, options):
     return results
 
 
-def main():
-    options = _arguments()
-    workplace.use_build(options.build)
-    if os.geteuid() != 0:
-        print("making network namespaces needs root", file=sys.stderr)
-        return 2
-    # The link must keep its time whatever else runs.
-    os.nice(-15)
-    workplace.remove_leftovers()
+@contextlib.contextmanager
+def _workers(count):
+    """Processes for transfers. When something fails, each undoes what it has made, and ends."""
     with concurrent.futures.ProcessPoolExecutor(
-            options.parallel, mp_context=multiprocessing.get_context("fork")) as pool:
-        holds = _print_transfers(_measure_transfers(pool, options), options)
-    if options.seconds:
-        # One at a time: a stack in user space would also have to share the cores, a kernel less so.
-        holds &= _print_shares([_share(seed, options) for seed in range(1, options.repeats + 1)],
-                               options)
+            count, mp_context=multiprocessing.get_context("fork")) as pool:
+        try:
+            yield pool
+        except BaseException:
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
+
+
+def _transfer_in_worker(*arguments):
+    try:
+        return _transfer(*arguments)
+    except KeyboardInterrupt:
+        # It would be given the next transfer otherwise.
+        os._exit(130)
+
+
+def _run():
+    options = _arguments()
+    with session.alone():
+        workplace.use_build(options.build or programs.built_peers())
+        # The link must keep its time whatever else runs.
+        os.nice(-15)
+        workplace.remove_leftovers()
+        with _workers(options.parallel) as pool:
+            holds = _print_transfers(_measure_transfers(pool, options), options)
+        if options.seconds:
+            # One at a time: a stack in user space would also have to share the cores, a kernel less so.
+            holds &= _print_shares([_share(seed, options) for seed in range(1, options.repeats + 1)],
+                                   options)
     return 0 if holds else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run("bench/rig/kernel_side_by_side.py", _run))

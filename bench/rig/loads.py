@@ -16,6 +16,9 @@ from rig import kernel, links, servers
 # What a client may take beyond its time before it is given up.
 _PATIENCE_S = 30
 
+# From a side's own address to where more of them begin, beyond everybody's own.
+_MORE_ADDRESSES_FROM = 10
+
 _REPORT = "report "
 _WRK_SCRIPT = workplace.repository / "bench" / "rig" / "wrk_report.lua"
 
@@ -174,7 +177,7 @@ class MillraceLoad(_Load):
                      "--connections", case.connections, "--path", case.path,
                      # The second in which it is seen that the clock runs.
                      "--warm-up", run.warm_up_s, "--duration", run.seconds + 1]
-        for address in self._addresses():
+        for address in addresses_of(self._side, case.client_addresses):
             arguments += ["--address", address]
         if run.rate is not None:
             arguments += ["--rate", run.rate]
@@ -189,13 +192,6 @@ class MillraceLoad(_Load):
             raise commands.CommandError(f"millrace-load: {told['problems'] or 'nothing was done'}")
         return told
 
-    def _addresses(self):
-        first = ipaddress.ip_interface(self._side.addresses[0])
-        # Beyond the server's.
-        more = [f"{first.ip + 9 + number}/{first.network.prefixlen}"
-                for number in range(1, self._run.case.client_addresses)]
-        return [*self._side.addresses, *more]
-
     def finish(self):
         told = self.told(self._run.seconds)
         return Done(operations=told["operations"], seconds=told["seconds"],
@@ -205,6 +201,15 @@ class MillraceLoad(_Load):
                     busy_share=told["busy_permille"][0] / 1000,
                     drops={f"client's {name}": count for name, count in told["counters"].items()
                            if name.startswith("drop.") or name.endswith("missed")})
+
+
+def addresses_of(side, count):
+    """A side's own, and as a range as many more as make `count` of its first's family."""
+    if count == 1:
+        return side.addresses
+    first = ipaddress.ip_interface(side.addresses[0])
+    begin = first.ip + _MORE_ADDRESSES_FROM
+    return [*side.addresses, f"{begin}-{begin + count - 2}/{first.network.prefixlen}"]
 
 
 def _those_that_happened(errors):

@@ -4,8 +4,11 @@ import json
 import os
 import platform
 import re
+import shutil
 
-from harness import commands, workplace
+from harness import commands
+
+_UNKNOWN = "an unknown commit"
 
 
 def described(build):
@@ -15,7 +18,7 @@ def described(build):
     lines = [f"{os.cpu_count()} cores of {cpu}, {memory_kb / (1 << 20):.0f} GiB, "
              f"Linux {platform.release()}, {_virtualisation()}",
              f"load at the start: {_file('/proc/loadavg').split()[0]}",
-             f"millrace at {_commit()}, {_build_options(build)}"]
+             f"millrace at {commit(build)}, {_build_options(build)}"]
     lines += [f"{name} {version}" for name, version in _packages().items()]
     return lines
 
@@ -29,9 +32,15 @@ def _virtualisation():
     return "a virtual machine" if " hypervisor" in _file("/proc/cpuinfo") else "no hypervisor"
 
 
-def _commit():
-    git = ["git", "-c", f"safe.directory={workplace.repository}", "-C", workplace.repository]
-    return commands.run([*git, "describe", "--always", "--dirty"]).stdout.strip()
+def commit(build):
+    """Of the sources that the build directory is made from, which need not be the rig's own."""
+    about = json.loads((build / "meson-info" / "meson-info.json").read_text())
+    source = about["directories"]["source"]
+    if shutil.which("git") is None:
+        return _UNKNOWN
+    done = commands.run(["git", "-c", f"safe.directory={source}", "-C", source, "describe", "--always",
+                         "--dirty"], check=False)
+    return done.stdout.strip() or _UNKNOWN
 
 
 def _build_options(build):

@@ -2,11 +2,14 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 
 from harness import commands, workplace
 
 _PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+_FREE_PAGES = _PAGES.with_name("free_hugepages")
+_PAGE_MB = 2
 _RESERVE = workplace.repository / "drivers-cfg" / "hugepages.sh"
 
 
@@ -36,9 +39,19 @@ class Memory:
 @contextlib.contextmanager
 def reserved(megabytes):
     """Hugepages of so much memory where the machine has that; given back afterwards."""
+    if not os.access(_PAGES, os.W_OK):
+        yield Memory(hugepages=False)
+        return
     before = _PAGES.read_text()
-    done = commands.run([_RESERVE, "--reserve", megabytes], check=False)
+    in_all_mb = reservation_mb(int(before), int(_FREE_PAGES.read_text()), megabytes)
+    done = commands.run([_RESERVE, "--reserve", in_all_mb], check=False)
     try:
         yield Memory(hugepages=done.returncode == 0)
     finally:
         _PAGES.write_text(before)
+
+
+def reservation_mb(pages_before, pages_free, megabytes):
+    """What is to be reserved in all: so much beside what others use, and no less than there was."""
+    used_mb = (pages_before - pages_free) * _PAGE_MB
+    return max(pages_before * _PAGE_MB, used_mb + megabytes)

@@ -6,6 +6,7 @@ import sys
 import tempfile
 
 from harness import commands, workplace
+from rig import asked
 
 _STACK = "bench/micro/stack/bench_stack_"
 PROGRAMS = (f"{_STACK}pairs_bench", f"{_STACK}crowd_bench")
@@ -15,7 +16,8 @@ _LIMIT_S = 3600
 def benchmarks(build, repetitions):
     """Of each benchmark by its name, the medians of its counters. Those that are compared take turns."""
     found = {}
-    for program, wanted in zip(PROGRAMS, ("pairs", "server_echo_all/(1000|10000000)/")):
+    crowds = f"server_echo_all/({asked.FEW}|{asked.VERY_MANY})/"
+    for program, wanted in zip(PROGRAMS, ("pairs", crowds)):
         with tempfile.NamedTemporaryFile(suffix=".json") as out:
             commands.run([build / program, f"--benchmark_filter={wanted}",
                           f"--benchmark_repetitions={repetitions}",

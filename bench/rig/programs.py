@@ -1,4 +1,4 @@
-"""A build of what the rig runs, with the options of a release."""
+"""Builds of what is measured, with the options of a release."""
 
 import os
 import shutil
@@ -6,19 +6,38 @@ import shutil
 from harness import commands, workplace
 from rig import micro
 
-_BUILD = workplace.repository / "build" / "rig"
-_TARGETS = ("apps/millraced", "apps/millrace-ctl", "apps/millrace-load", "bench/rig/epoll_echo",
-            *micro.PROGRAMS)
-_OPTIONS = ("--buildtype=release", "-Doptimization=2", "-Dtests=false", "-Dbench=true")
+_RIG_TARGETS = ("apps/millraced", "apps/millrace-ctl", "apps/millrace-load", "bench/rig/epoll_echo",
+                *micro.PROGRAMS)
+_PEER_TARGETS = ("tests/net/tcp_peer", "tests/net/impairment/link_impairment")
+# As quickstart.sh.
+_RELEASE = ("--buildtype=release", "-Doptimization=2")
 _LIMIT_S = 3600
 
 
+def directory(name):
+    return workplace.repository / "build" / name
+
+
 def built():
-    """The directory, after building what is out of date."""
-    if not (_BUILD / "build.ninja").exists():
-        ccache = "ccache " if shutil.which("ccache") else ""
-        environment = {**os.environ, "CC": f"{ccache}gcc", "CXX": f"{ccache}g++"}
-        commands.run(["meson", "setup", _BUILD, workplace.repository, *_OPTIONS],
-                     timeout_s=_LIMIT_S, env=environment)
-    commands.run(["ninja", "-C", _BUILD, *_TARGETS], timeout_s=_LIMIT_S)
-    return _BUILD
+    """The directory with what the rig runs."""
+    return make(directory("rig"), ("-Dtests=false", "-Dbench=true"), _RIG_TARGETS)
+
+
+def built_peers():
+    """The directory with the tests' own programs that kernel_side_by_side.py runs."""
+    return make(directory("peers"), ("-Dtests=true",), _PEER_TARGETS)
+
+
+def make(build, options, targets):
+    """Builds there what is out of date, and gives the directory back; a new one gets these options."""
+    if not (build / "build.ninja").exists():
+        commands.run(["meson", "setup", build, workplace.repository, *_RELEASE, *options],
+                     timeout_s=_LIMIT_S, env=environment())
+    commands.run(["ninja", "-C", build, *targets], timeout_s=_LIMIT_S)
+    return build
+
+
+def environment():
+    """The caller's CC and CXX, and where there are none, GNU's, by ccache if that is installed."""
+    ccache = "ccache " if shutil.which("ccache") else ""
+    return {"CC": f"{ccache}gcc", "CXX": f"{ccache}g++", **os.environ}

@@ -20,7 +20,6 @@ def write(folder, name, table, cells, heading):
         of_case = [one for one in found if one["case"] == case]
         if of_case:
             (folder / f"{name}-{case}.svg").write_text(charts.bars(title, of_case))
-    return found
 
 
 def _how(samples):

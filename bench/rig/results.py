@@ -41,6 +41,7 @@ def _object(key, metric, runs):
             "time_waits": statistics.median(run.time_waits for run in runs),
             "drops": _most([run.drops for run in runs]), "errors": _most([run.errors for run in runs]),
             "payload_copied": _median(run.payload_copied for run in runs),
+            "connections": runs[0].connections,
             "stolen": _rounded(max(run.stolen for run in runs))}
 
 

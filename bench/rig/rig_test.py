@@ -1,16 +1,24 @@
 """What the rig makes of what it reads, without running anything."""
 
+import argparse
+import json
+import os
 import pathlib
+import signal
 import sys
+import tempfile
 import unittest
+from unittest import mock
 from xml.etree import ElementTree
 
 sys.dont_write_bytecode = True
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_REPOSITORY / "bench"), str(_REPOSITORY / "tests" / "net")]
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+# rig first: it says where harness is.
+from rig import (cases, charts, cores, loads, machine, memory, micro, programs,  # noqa: E402
+                 results, runner, session, table, targets, testpmd, written)
 
 from harness import commands  # noqa: E402
-from rig import cases, charts, cores, micro, results, runner, targets, testpmd  # noqa: E402
 
 _RATE = cases.CONNECTIONS.metrics[0]
 
@@ -111,7 +119,6 @@ class Targets(unittest.TestCase):
         with self.assertRaises(targets.Missing):
             found.instructions("pure ACK", 1_000_000)
 
-
     def test_benchmarks(self):
         run = {"name": "pairs/1", "run_name": "pairs/1", "run_type": "iteration"}
         medians = micro.medians({"benchmarks": [
@@ -121,6 +128,145 @@ class Targets(unittest.TestCase):
         self.assertEqual(targets.Found([], {}, medians).counter("pairs/1", "done"), 2)
         with self.assertRaises(commands.CommandError):
             micro.medians({"benchmarks": [{**run, "error_occurred": True, "error_message": "no"}]})
+
+
+class Verdicts(unittest.TestCase):
+    HOLDS, FALLS_SHORT = (targets.Verdict(None, holds, "") for holds in (True, False))
+    LACKS, UNMEASURABLE = (
+        targets.Target("1", "subject", value, at_most=1).judge(targets.Found([]))
+        for value in (lambda found: found.median(case="a"), targets.unmeasurable("a tool")))
+
+    def test_they_are_counted(self):
+        self.assertEqual(
+            targets.summary([self.HOLDS, self.LACKS, self.FALLS_SHORT, self.HOLDS, self.UNMEASURABLE]),
+            "2 hold, 1 fall short, 2 not measured")
+
+    def test_exit_codes(self):
+        self.assertEqual(targets.exit_code([self.HOLDS, self.UNMEASURABLE], []), 0)
+        self.assertEqual(targets.exit_code([self.HOLDS, self.LACKS], []), 3)
+        self.assertEqual(targets.exit_code([self.HOLDS, self.LACKS], ["a run"]), 2)
+        self.assertEqual(targets.exit_code([self.LACKS, self.FALLS_SHORT], ["a run"]), 1)
+
+    def test_what_not_every_result_has(self):
+        found = targets.Found([{"case": "a", "share": None}, {"case": "b", "share": 0.0}])
+        self.assertEqual(found.field("share", case="b"), 0)
+        for absent in ({"name": "share", "case": "a"}, {"name": "other", "case": "b"}):
+            with self.assertRaises(targets.Missing):
+                found.field(**absent)
+
+    def test_a_small_crowd_is_not_the_one_that_is_asked_for(self):
+        one = {"case": "hold", "metric": "echoed", "median": 1.0}
+        (target,) = (target for target in targets.TARGETS if target.number == "5b")
+        for connections, holds in ((100_000, None), (10_000_000, True)):
+            found = targets.Found([{**one, "connections": connections}])
+            self.assertIs(target.judge(found).holds, holds)
+
+
+class Files(unittest.TestCase):
+    RESULT = {"case": "a", "system": "b", "metric": "c", "median": 1}
+
+    def read(self, kind, text):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(text)
+            file.flush()
+            return kind(file.name)
+
+    def test_what_is_whole_is_read(self):
+        self.assertEqual(self.read(written.results, json.dumps([self.RESULT])), [self.RESULT])
+        figures = {"how": {}, "figures": {"pure ACK": {"instructions": 1}}}
+        self.assertEqual(self.read(written.instructions, json.dumps(figures)), figures)
+
+    def test_what_is_broken_is_refused_by_name(self):
+        for kind, text in ((written.results, "{"), (written.results, "{}"), (written.results, "[1]"),
+                           (written.results, "[{}]"), (written.instructions, "[]"),
+                           (written.instructions, '{"how": {}}'),
+                           (written.instructions, '{"how": {}, "figures": {"a": 1}}')):
+            with self.assertRaisesRegex(argparse.ArgumentTypeError, f"{tempfile.gettempdir()}.* bench/"):
+                self.read(kind, text)
+
+    def test_what_is_missing_is_refused_by_name(self):
+        with self.assertRaisesRegex(argparse.ArgumentTypeError, "nosuch.json: .*run.py writes it"):
+            written.results("/nosuch.json")
+
+
+class Cells(unittest.TestCase):
+    def chosen(self, *words):
+        return [cell.case.name for cell in table.chosen(table.full(), words)]
+
+    def test_every_word_counts(self):
+        self.assertEqual(self.chosen("requests", "memif"), ["requests"])
+        self.assertEqual(len(self.chosen()), len(table.full()))
+
+    def test_the_load_that_another_cell_decides_comes_with_that(self):
+        self.assertEqual(self.chosen("half"), ["requests", "half"])
+        self.assertEqual(self.chosen("overload"), ["connections", "overload"])
+
+    def test_words_that_no_cell_has(self):
+        for words in (("nosuch",), ("half", "memif")):
+            with self.assertRaisesRegex(commands.CommandError, "'ceiling'"):
+                self.chosen(*words)
+
+    def test_a_load_that_nothing_came_of(self):
+        (cell,) = (cell for cell in table.full() if cell.case is cases.HALF)
+        with self.assertRaisesRegex(commands.CommandError, "requests, millraced"):
+            runner.Table().rate_for(cell)
+
+
+class Machine(unittest.TestCase):
+    def test_the_commit_is_of_the_builds_sources(self):
+        with tempfile.TemporaryDirectory() as folder:
+            build = pathlib.Path(folder)
+            (build / "meson-info").mkdir()
+            (build / "meson-info" / "meson-info.json").write_text(
+                json.dumps({"directories": {"source": "/no/sources"}}))
+            with mock.patch.object(machine.shutil, "which", lambda _: "git"), \
+                    mock.patch.object(machine.commands, "run") as run:
+                run.return_value.stdout = "abc-dirty\n"
+                self.assertEqual(machine.commit(build), "abc-dirty")
+                self.assertIn("/no/sources", run.call_args.args[0])
+                run.return_value.stdout = ""
+                self.assertEqual(machine.commit(build), "an unknown commit")
+
+    def test_the_callers_compiler_comes_first(self):
+        with mock.patch.dict(os.environ, {"CC": "clang"}), \
+                mock.patch.object(programs.shutil, "which", lambda _: "/usr/bin/ccache"):
+            os.environ.pop("CXX", None)
+            environment = programs.environment()
+        self.assertEqual((environment["CC"], environment["CXX"]), ("clang", "ccache g++"))
+
+    def test_a_larger_reservation_stays(self):
+        self.assertEqual(memory.reservation_mb(pages_before=100, pages_free=100, megabytes=50), 200)
+
+    def test_what_others_use_is_not_ours(self):
+        self.assertEqual(memory.reservation_mb(pages_before=100, pages_free=100, megabytes=300), 300)
+        self.assertEqual(memory.reservation_mb(pages_before=100, pages_free=20, megabytes=50), 210)
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_one_rig_at_a_time(self):
+        with tempfile.NamedTemporaryFile() as file, mock.patch.object(session, "_LOCK", file.name), \
+                mock.patch.object(signal, "signal"):
+            with session.alone():
+                with self.assertRaisesRegex(commands.CommandError, "another rig"):
+                    with session.alone():
+                        pass
+            with session.alone():
+                pass
+
+
+class Lines(unittest.TestCase):
+    def test_a_single_value_needs_no_name(self):
+        self.assertEqual(runner.values_of(_samples([20])[0]), "20 connections/s")
+
+    def test_several_have_theirs(self):
+        p50, p99 = cases.PING_PONG.metrics
+        sample = runner.Sample(metrics={p50: 1987, p99: 9789}, described={}, packets=0)
+        self.assertEqual(runner.values_of(sample), "latency p50 1987 µs, latency p99 9789 µs")
+
+    def test_addresses_beyond_the_first_are_a_range(self):
+        side = mock.Mock(addresses=["198.18.0.1/24", "2001:db8::1/64"])
+        self.assertEqual(loads.addresses_of(side, 1), side.addresses)
+        self.assertEqual(loads.addresses_of(side, 200)[2:], ["198.18.0.11-198.18.0.209/24"])
+        self.assertEqual(loads.addresses_of(side, 2)[2:], ["198.18.0.11-198.18.0.11/24"])
 
 
 class Readings(unittest.TestCase):

@@ -37,6 +37,8 @@ class Sample:
     time_waits: int = 0
     # Of the payload that was sent; None where nobody says it.
     payload_copied: float = None
+    # How many stood; None where that is the case's own business.
+    connections: int = None
     # The larger share of a core.
     stolen: float = 0.0
 
@@ -45,6 +47,8 @@ class Sample:
 class Rig:
     """What all runs share."""
 
+    # The directory of the programs.
+    build: object
     memory: object
     site: object
     # Whole seconds; `filling_s` are the warm-up's where TIME_WAIT has to fill.
@@ -76,6 +80,11 @@ class Cell:
     @property
     def key(self):
         return (self.case.name, self.system.name, self.link.name, self.client.name)
+
+    @property
+    def key_of_load(self):
+        """Of the cell that says how much is offered to this one."""
+        return (self.case.load_of, *self.key[1:])
 
     def measure(self, rig, rate=None):
         run = rig.run(self.case, rate)
@@ -168,7 +177,9 @@ class Table:
         """What is offered to a cell that depends on what another has achieved."""
         if cell.case.load_of is None:
             return None
-        achieved = self.samples[(cell.case.load_of, *cell.key[1:])]
+        achieved = self.samples.get(cell.key_of_load)
+        if achieved is None:
+            raise commands.CommandError(f"nothing came of {', '.join(cell.key_of_load)}")
         return round(cell.case.load_factor *
                      statistics.median(next(iter(sample.metrics.values())) for sample in achieved))
 
@@ -191,9 +202,16 @@ def measure(cells, rounds, rig, say):
                 say(f"{number}/{rounds} {', '.join(cell.key)}: FAILED: {error!r}\n{notes}")
                 continue
             table.add(cell, sample)
-            values = ", ".join(f"{value:.4g} {metric.unit}" for metric, value in sample.metrics.items())
-            say(f"{number}/{rounds} {', '.join(cell.key)}: {values} ({time.monotonic() - began:.1f} s)")
+            say(f"{number}/{rounds} {', '.join(cell.key)}: {values_of(sample)} "
+                f"({time.monotonic() - began:.1f} s)")
     return table
+
+
+def values_of(sample):
+    """In a line; with their names where there are several."""
+    several = len(sample.metrics) > 1
+    return ", ".join(f"{metric.name + ' ' if several else ''}{value:.4g} {metric.unit}"
+                     for metric, value in sample.metrics.items())
 
 
 def _measured(cell, rig, rate, say):

@@ -5,10 +5,9 @@ near 50 ms, p99 near 90 ms. A closed loop sees a few long operations among very 
 its report has to say that it is closed.
 
 Needs root, two cores, a build with DPDK and a machine that does nothing else. Prints a table as
-Markdown; the exit code is 1 when a line does not hold.
+Markdown; the exit code is 1 when a line does not hold, 2 when something did not work.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import os
@@ -19,11 +18,9 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_REPOSITORY / "bench"), str(_REPOSITORY / "tests" / "net")]
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from harness import commands  # noqa: E402
-from rig import cases, links, loads, machine, programs, runner, servers, session  # noqa: E402
+from rig import cases, command, links, loads, machine, runner, servers, session  # noqa: E402
 
 _PERIOD_S = 1.0
 _STALL_S = 0.1
@@ -94,29 +91,18 @@ def _near(told):
 
 
 def _arguments():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path,
-                        help="a build directory; without it, build/rig is made as millrace is released")
-    parser.add_argument("--seconds", type=int, default=20, help="of each run")
+    parser = command.parser(__doc__)
+    command.add_build(parser)
+    parser.add_argument("--seconds", type=command.positive, default=20, help="of each run (20)")
     return parser.parse_args()
 
 
-def main():
+def _run():
     options = _arguments()
-    try:
-        return _run(options)
-    except commands.CommandError as error:
-        print(f"bench/rig/stalls.py: {error}", file=sys.stderr)
-        return 2
-
-
-def _run(options):
-    build = options.build or programs.built()
     hold = True
-    with session.prepared(build, _CELLS) as rig:
+    with session.prepared(options.build, _CELLS) as rig:
         rig = dataclasses.replace(rig, seconds=options.seconds)
-        print("\n".join(machine.described(build)))
+        print("\n".join(machine.described(rig.build)))
         print("\n| server, link, mode | loop | of its capacity | p50 ms | p95 ms | p99 ms | |")
         print("|---|---|---|---|---|---|---|")
         for cell in _CELLS:
@@ -134,4 +120,4 @@ def _run(options):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run("bench/rig/stalls.py", _run))

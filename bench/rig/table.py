@@ -2,12 +2,11 @@
 
 import dataclasses
 
-from rig import cases, crowd, links, loads, servers
+from harness import commands
+from rig import asked, cases, crowd, links, loads, servers
 from rig.runner import Ceiling, Cell
 
-
-# What the targets ask about, what any machine of this class holds, and what is soon there.
-_GREAT_CROWD = 10_000_000
+# What any machine of this class holds, and what is soon there.
 _CROWD = 1_000_000
 _SMALL_CROWD = 100_000
 
@@ -66,7 +65,7 @@ def for_targets():
             *_by_our_client(cases.PING_PONG, servers.EpollEcho, (links.AfPacket,)),
             _over_virtio_user(cases.BULK), _KERNELS_STREAM,
             _over_virtio_user(cases.NO_TIME_WAITS), _over_virtio_user(cases.TIME_WAITS),
-            crowd.Hold(crowd.case_of(_GREAT_CROWD))]
+            crowd.Hold(crowd.case_of(asked.VERY_MANY))]
 
 
 def short():
@@ -81,5 +80,13 @@ def short():
 
 
 def chosen(cells, words):
-    """Those cells whose key has every word."""
-    return [cell for cell in cells if set(words) <= set(cell.key)]
+    """Those cells whose key has every word, and those that say how much is offered to them."""
+    found = [cell for cell in cells if set(words) <= set(cell.key)]
+    if not found:
+        known = dict.fromkeys(word for cell in cells for word in cell.key)
+        raise commands.CommandError(
+            f"no cell has {' and '.join(map(repr, words))}; the words there are: "
+            f"{', '.join(map(repr, known))}")
+    keys = {cell.key for cell in found}
+    keys |= {cell.key_of_load for cell in found if cell.case.load_of}
+    return [cell for cell in cells if cell.key in keys]

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-// The engine whole: two stacks on one core, a client and a server with the services that millraced
-// has, joined by a wire in memory. Time is for both; `server` is the server's share of it. What
+// Two whole stacks on one core: a client, and a server with the services that millraced has, joined
+// by a wire in memory. Time is for both; `server` is the server's share of it. What
 // bench/instructions counts is the server's part of the same.
 //
 // Clocks are made up, a microsecond a turn, so no timer of TCP plays a part but to be set. In
