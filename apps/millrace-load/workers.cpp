@@ -202,7 +202,7 @@ stack::WorkerSettings WorkersOf<Addr>::settings_of(std::uint32_t worker) const {
     settings.interface =
         runtime::interface_of(port_.port->report(), options_.addresses, options_.gateways);
     settings.tcp = {engine_config(options_)};
-    settings.sequence_key = secrets_.sequence_key;
+    settings.sequence_key = runtime::sequence_key_of_this_boot();
     settings.hash_key = secrets_.hash_key;
     settings.worker = worker;
     settings.workers = options_.workers;

@@ -4,7 +4,10 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <fstream>
 #include <span>
+#include <string>
 #include <system_error>
 
 namespace millrace::runtime {
@@ -29,6 +32,18 @@ Secrets Secrets::draw() {
     draw_random(std::as_writable_bytes(std::span{secrets.hash_key}));
     draw_random(std::as_writable_bytes(std::span{secrets.rss}));
     return secrets;
+}
+
+SipKey sequence_key_of_this_boot() {
+    std::ifstream file{"/proc/sys/kernel/random/boot_id"};
+    std::string boot;
+    if (!std::getline(file, boot)) {
+        return Secrets::draw().sequence_key;
+    }
+    const auto half = [&](std::uint64_t which) {
+        return siphash(SipKey{which, 0}, std::as_bytes(std::span{boot}));
+    };
+    return {half(0), half(1)};
 }
 
 } // namespace millrace::runtime

@@ -31,7 +31,7 @@ struct WorkerSettings {
     static constexpr std::size_t tcp_max = 256;
     tcp::Buffers::Limits buffers;
     SipKey sequence_key{};    ///< Drawn at boot; the same for all workers.
-    SipKey hash_key{};        ///< Likewise; of the connection table.
+    SipKey hash_key{};        ///< Likewise; of the connection table, and of our ports' order.
     std::uint32_t worker = 0; ///< Of `workers`, counted from 0.
     std::uint32_t workers = 1;
     const flow::Home* home = nullptr; ///< Which worker a connection belongs to; null: this one.

@@ -14,7 +14,7 @@ TcpHost<Addr, C>::TcpHost(C& core, Neighbours<Addr>& neighbours, const Control& 
       connections_{core.settings.connections_max, *core.settings.memory},
       half_open_{core.settings.half_open_max, *core.settings.memory},
       time_wait_{core.settings.time_wait_max, *core.settings.memory},
-      ephemeral_ports_{core.settings.sequence_key, core.settings.ephemeral_ports},
+      ephemeral_ports_{core.settings.hash_key, core.settings.ephemeral_ports},
       path_mtus_{core.settings.path_mtus_max, core.settings.sequence_key} {
     for (const Duration wait : core.settings.time_wait_durations) {
         time_wait_queues_.emplace_back(wait);
