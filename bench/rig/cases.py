@@ -47,6 +47,8 @@ class Run:
     memory: object
     warm_up_s: int
     seconds: int
+    # What a server may take to start.
+    start_s: int
     # Operations a second that are offered; None: as many as are answered.
     rate: int = None
 

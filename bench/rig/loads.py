@@ -10,7 +10,7 @@ import json
 import subprocess
 import time
 
-from harness import commands, workplace
+from harness import commands, daemons, workplace
 from rig import kernel, links, servers
 
 # What a client may take beyond its time before it is given up.
@@ -174,9 +174,13 @@ class MillraceLoad(_Load):
         arguments = [self.name, case.mode, "--target", f"{self._server.address}:{case.port}",
                      "--device", self._side.device, "--mac", self._side.mac,
                      "--cores", self._side.core, "--idle", "poll",
-                     "--connections", case.connections, "--path", case.path,
+                     "--connections", case.connections,
+                     # Who is there first warms up while the server starts, too.
+                     "--warm-up", run.warm_up_s + (run.start_s if self._is_first else 0),
                      # The second in which it is seen that the clock runs.
-                     "--warm-up", run.warm_up_s, "--duration", run.seconds + 1]
+                     "--duration", run.seconds + 1]
+        if case.port == daemons.HTTP_PORT:
+            arguments += ["--path", case.path]
         for address in addresses_of(self._side, case.client_addresses):
             arguments += ["--address", address]
         if run.rate is not None:

@@ -55,6 +55,8 @@ class Rig:
     warm_up_s: int
     filling_s: int
     seconds: int
+    # What a server may take to start, to whom a client that is there first shall not speak in vain.
+    start_s: int
     # Of testpmd's flows, which are there at once.
     flow_warm_up_s: float
     flow_s: float
@@ -63,7 +65,7 @@ class Rig:
         return cases.Run(case=case, site=self.site, memory=self.memory, rate=rate,
                          warm_up_s=max(case.filling_s,
                                        self.filling_s if case.closes else self.warm_up_s),
-                         seconds=self.seconds)
+                         seconds=self.seconds, start_s=self.start_s)
 
 
 @dataclasses.dataclass(frozen=True)

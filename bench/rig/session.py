@@ -17,8 +17,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Of hugepages, beside what two of our processes take.
 _SPARE_MB = 256
 
-_FULL_S = {"warm_up_s": 1, "filling_s": 3, "seconds": 3, "flow_warm_up_s": 0.5, "flow_s": 1.5}
-_SHORT_S = {"warm_up_s": 1, "filling_s": 1, "seconds": 1, "flow_warm_up_s": 0.2, "flow_s": 0.5}
+_FULL_S = {"warm_up_s": 1, "filling_s": 3, "seconds": 3, "start_s": 1, "flow_warm_up_s": 0.5, "flow_s": 1.5}
+_SHORT_S = {"warm_up_s": 1, "filling_s": 1, "seconds": 1, "start_s": 4, "flow_warm_up_s": 0.2, "flow_s": 0.5}
 
 
 @contextlib.contextmanager
