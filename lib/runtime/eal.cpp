@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <rte_alarm.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -16,11 +17,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <string_view>
 
 namespace millrace::runtime {
@@ -203,12 +206,42 @@ nic::Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options) {
     return eal;
 }
 
+namespace {
+
+/// Lets EAL's interrupt thread finish what it is at. `rte_eal_cleanup()` unmaps EAL's memory and
+/// does not ask that thread, which may yet look at the interrupt sources of a port just closed
+/// (memif's connections are closed in it, after the port): they lie in that memory. An alarm is
+/// called by that thread; the second one comes after everything that was under way when the first
+/// did.
+void finish_interrupts() {
+    constexpr std::chrono::seconds patience{1};
+    for (int round = 0; round < 2; ++round) {
+        auto* const called = new std::promise<void>;
+        std::future<void> done = called->get_future();
+        const auto tell = [](void* promise) {
+            const std::unique_ptr<std::promise<void>> own{
+                static_cast<std::promise<void>*>(promise)};
+            own->set_value();
+        };
+        if (rte_eal_alarm_set(1, tell, called) != 0) {
+            delete called;
+            return;
+        }
+        if (done.wait_for(patience) != std::future_status::ready) {
+            return; // The thread is gone; the promise may still be its.
+        }
+    }
+}
+
+} // namespace
+
 Eal::~Eal() {
     if (!started_) {
         return;
     }
     const nic::LogCapture quietly;
     const fs::path directory{rte_eal_get_runtime_dir()};
+    finish_interrupts();
     rte_eal_cleanup();
     remove_runtime_directory(directory, own_prefix_);
 }

@@ -127,7 +127,7 @@ class AgainstKernels(cases.Case):
     def test_nobody_is_there(self):
         """A search must end, and say why."""
         with KernelServed() as link:
-            report = link.generator().run("echo", at("198.18.0.77", 7), "--timeout", 5,
+            report = link.generator().run("echo", at("198.18.0.77", 7), "--timeout", 8,
                                           "--connections", 4)
             self.assertEqual(report.code, 1)
             self.assertIn("0 of 4 connections could be opened", report.text)
