@@ -157,6 +157,76 @@ class AgainstKernels(cases.Case):
         return root
 
 
+_REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\nok"
+
+
+class AgainstBadServers(cases.Case):
+    """What is not right is an error by its name, whatever the server does, and every run ends."""
+
+    def _load(self, serve, mode, *arguments):
+        def quietly(connection):
+            with contextlib.suppress(OSError):
+                serve(connection)
+
+        with KernelServed() as link, \
+                streams.KernelServer(link.client, socket.AF_INET, 5001, quietly):
+            report = link.generator().run(mode, at(links.PEER4, 5001), *arguments)
+        self.assertEqual(report.code, 1, report.text)
+        return report
+
+    def test_a_rate_that_is_missed(self):
+        report = self._load(lambda connection: connection.recv(1), "handshake", "--rate", 200_000,
+                            "--connections", 1, "--duration", 0.5, "--warm-up", 0)
+        self.assertEqual(report.result["errors"], {})
+        self.assertEqual(report.result["unstarted"] + report.total("operations_begun"), 100_000)
+
+    def test_a_server_that_closes_what_is_to_be_held(self):
+        def serve(connection):
+            connection.settimeout(0.3)
+            while data := connection.recv(4096):
+                connection.sendall(data)
+
+        report = self._load(serve, "hold", "--connections", 8, "--duration", 1)
+        self.assertGreater(report.result["errors"]["not_held"], 0)
+
+    def test_a_server_that_resets_each_connection(self):
+        def serve(connection):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+        report = self._load(serve, "echo", "--connections", 300, "--timeout", 2)
+        self.assertGreater(report.result["errors"]["reset"], 0)
+
+    def test_bytes_beyond_the_reply(self):
+        def serve(connection):
+            connection.recv(4096)
+            connection.sendall(_REPLY % b"" + b"garbage")
+
+        for close in "server", "fin":
+            with self.subTest(close):
+                report = self._load(serve, "connect-request-close", "--requests", 5,
+                                    "--connections", 1, "--close", close)
+                self.assertEqual(report.result["errors"], {"unasked": 5})
+
+    def test_two_replies_to_one_request(self):
+        def serve(connection):
+            while connection.recv(4096):
+                connection.sendall(2 * (_REPLY % b""))
+
+        report = self._load(serve, "keep-alive", "--requests", 5, "--connections", 1)
+        self.assertGreater(report.result["errors"]["unasked"], 0)
+
+    def test_a_server_that_says_that_it_closes_and_does_not(self):
+        def serve(connection):
+            connection.recv(4096)
+            connection.sendall(_REPLY % b"Connection: close\r\n")
+            while connection.recv(4096):
+                pass
+
+        report = self._load(serve, "keep-alive", "--connections", 2, "--duration", 3,
+                            "--warm-up", 0, "--timeout", 1)
+        self.assertGreater(report.result["errors"]["not_closed"], 0)
+
+
 class AgainstMillraced(cases.Case):
     make_link = staticmethod(PortToPort)
 
@@ -275,6 +345,11 @@ class AgainstMillraced(cases.Case):
             self.assertEqual(report.result["search"]["best_rate"], 200)
             self.assertEqual([trial["rate"] for trial in report.result["search"]["trials"]],
                              [100, 200])
+            # The result is the best trial's; the totals are the whole run's.
+            self.assertAlmostEqual(report.result["per_second"], 200, delta=10)
+            self.assertEqual(report.result["latency_ns"]["count"], report.result["operations"])
+            self.assertGreater(report.total("operations_completed"), report.result["operations"])
+            self.assertFalse(report.result["client_limited"])
 
     def test_a_signal_ends_it_in_order(self):
         with self.serving(daemons.echo()) as (link, daemon):
@@ -285,6 +360,13 @@ class AgainstMillraced(cases.Case):
             self.assertEqual(report.code, 0, report.text)
             self.assertGreater(report.total("operations_completed"), 0)
             commands.wait_until(lambda: not daemon.connections_alive(), "no connection is left")
+
+    def test_a_signal_at_the_start_ends_it_too(self):
+        with self.serving(daemons.echo()) as (link, _):
+            generator = link.generator().start("echo", at(links.SERVER4, 7), "--duration", 60)
+            generator.wait_for("driver net_af_packet")
+            generator.signal(signal.SIGINT)
+            self.assertEqual(generator.finish(timeout_s=15).code, 1)
 
     def test_the_histogram_is_hdr_histograms(self):
         path = workplace.file("percentiles.txt")
@@ -310,6 +392,9 @@ class CommandLine(cases.Case):
                 (["--idle", "never"], "is none of poll, adaptive"),
                 (["--cores", "0,1"], "2 are named for 1 workers"),
                 (["--file", "x"], "belongs to mix"),
+                (["--duration", "nan"], "is no number from"),
+                (["--path", "/x"], "echo has no use for it; it belongs to connect-request-close"),
+                (["--json", "/no/such/folder/x"], "cannot be written"),
                 (["--search-p99", "1", "--requests", "9"], "goes neither with --requests")):
             with self.subTest(change):
                 arguments = list(good)
