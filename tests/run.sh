@@ -30,7 +30,8 @@ usage: tests/run.sh [--quick] [--only STAGE]... [--no-install]
   mutants    ${MILLRACE_MUTANTS:-5} mechanisms (MILLRACE_MUTANTS) are broken on purpose, others for each commit, and
              their tests have to fail; only where asked for
   net        real peers in network namespaces (root)
-  rig        bench/rig on every link, with every server and client, for a moment each; no time is judged (root)
+  rig        bench/rig on every link, with every server and client, for a moment each; no time is judged; what
+             millrace-load has done is what millraced has counted (root)
   quickstart ./quickstart.sh --check, with g++'s build (root)
 
 Builds are kept in build/test-* and used again.
@@ -435,6 +436,16 @@ stage_rig() {
     tail -n 40 "$scratch/targets.log"
     fail "bench/targets does not judge what was measured" "bench/targets --results FILE"
   fi
+  say "what client and server count, over every link"
+  /usr/bin/python3 bench/rig/agreement.py --build build/test-gcc >"$scratch/agreement.log" 2>&1 9>&- &
+  child=$!
+  if wait "$child"; then
+    tally 1 0 0
+  else
+    tail -n 40 "$scratch/agreement.log"
+    fail "millrace-load and millraced do not count the same" "bench/rig/agreement.py --build build/test-gcc"
+  fi
+  child=
 }
 
 stage_quickstart() {

@@ -71,6 +71,10 @@ class Millraced:
         return {"command": ["millraced", "--config", "millraced.toml"],
                 "millraced.toml": self._text}
 
+    def totals(self):
+        """Every counter by "group.name"."""
+        return {f"{line['group']}.{line['name']}": line["value"] for line in self._daemon.stats()}
+
     def counters(self):
         values = {(line["group"], line["name"]): line["value"] for line in self._daemon.stats()}
         drops = {name: value for (group, name), value in values.items()
